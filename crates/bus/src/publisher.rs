@@ -1,0 +1,132 @@
+//! The writers' side of the bus.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use shared::{Epoch, Heartbeat, Link, ResourceKey, Sequence, Slot, feed::Probe};
+
+use crate::{Build, BusError, Meta};
+
+/// One change to publish: the slot that it fills and its document's current envelope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publication {
+    /// What it fills.
+    pub slot: Slot,
+    /// The envelope's own sequence, at or above the slot's.
+    pub sequence: Sequence,
+    /// The document.
+    pub key: ResourceKey,
+    /// The encoded envelope.
+    pub envelope: Bytes,
+}
+
+/// What became of a publication. All checks come before the first effect, so a refused one left
+/// nothing behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublishOutcome {
+    /// Stored if newer, logged and sent. Carries `published_through` afterwards.
+    Published(Sequence),
+    /// At or below `published_through`: nothing stored, nothing sent.
+    Duplicate,
+    /// Refused; the leader has to look.
+    Refused(Refusal),
+}
+
+/// Why the bus refused an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The bus holds no meta: it is empty.
+    NoMeta,
+    /// The bus is in another epoch.
+    OtherEpoch,
+    /// The snapshot was rebuilt meanwhile.
+    OtherBuild,
+    /// The next slot does not continue from the tip's link: two histories.
+    Forked,
+    /// A bucket had lost its mark. `complete` is cleared.
+    BucketLost,
+    /// The term is lower than the one in meta.
+    OldTerm,
+    /// A chunk came out of turn: chunks before it were lost.
+    ChunkLost,
+    /// More slots wait for their turn than `pending` may hold.
+    PendingFull,
+}
+
+/// The start of a rebuild.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begin {
+    /// The leadership that rebuilds.
+    pub term: u64,
+    /// The database's epoch.
+    pub epoch: Epoch,
+    /// A fresh id.
+    pub build: Build,
+    /// The database's head, read before any document.
+    pub head: Sequence,
+    /// The link at the head.
+    pub link: Link,
+    /// A power of two, 1 to 65,536.
+    pub buckets: u32,
+}
+
+/// Stores envelopes in the bus and sends them to followers.
+///
+/// Every operation has a deadline of its own and gives [`BusError::Timeout`] beyond it. None
+/// retries.
+#[async_trait]
+pub trait Publisher: Send + Sync + std::fmt::Debug {
+    /// What the bus says of its snapshot; `None` where it is empty.
+    ///
+    /// # Errors
+    /// The bus is away or holds something else under its keys.
+    async fn meta(&self) -> Result<Option<Meta>, BusError>;
+
+    /// Publishes changes into `build`, in order, each by itself: one outcome per publication, and
+    /// one that is refused does not keep the next from being tried.
+    ///
+    /// # Errors
+    /// The bus is away: which of them took effect is unknown, publishing them again is harmless.
+    async fn publish(
+        &self,
+        build: Build,
+        publications: &[Publication],
+    ) -> Result<Vec<PublishOutcome>, BusError>;
+
+    /// Starts a rebuild: a new, empty snapshot with all buckets marked, `complete` false, `built`
+    /// 0, `published_through` and `log_from` at the head. Earlier builds are dropped.
+    /// `Ok(Err(..))` where term or epoch are lower than meta's.
+    ///
+    /// # Errors
+    /// The bus is away.
+    async fn begin(&self, begin: &Begin) -> Result<Result<(), Refusal>, BusError>;
+
+    /// Stores chunk number `index` (from 0) of a rebuild: current envelopes, at most 256 and about
+    /// 1 MiB of them, each stored unless a newer one is there.
+    ///
+    /// # Errors
+    /// The bus is away.
+    async fn chunk(
+        &self,
+        build: Build,
+        index: u64,
+        envelopes: &[(ResourceKey, Bytes)],
+    ) -> Result<Result<(), Refusal>, BusError>;
+
+    /// Ends a rebuild of `chunks` chunks: `complete` becomes true if all of them are there.
+    ///
+    /// # Errors
+    /// The bus is away.
+    async fn finish(&self, build: Build, chunks: u64) -> Result<Result<(), Refusal>, BusError>;
+
+    /// The probes that readers have left, at most [`shared::limits::PROBES_MAX`].
+    ///
+    /// # Errors
+    /// The bus is away.
+    async fn probes(&self) -> Result<Vec<Probe>, BusError>;
+
+    /// Sends a heartbeat to all followers.
+    ///
+    /// # Errors
+    /// The bus is away.
+    async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<(), BusError>;
+}

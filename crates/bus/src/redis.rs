@@ -1,0 +1,5 @@
+//! The bus over Redis.
+
+/// The bus over Redis.
+#[derive(Debug, Clone)]
+pub struct RedisBus;

@@ -1,0 +1,206 @@
+//! Problem details (RFC 9457): the one shape of every error answer.
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+/// What went wrong, as clients may branch on it. Each kind has one status, title and type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// 400: the request is not well formed.
+    MalformedRequest,
+    /// 401: the write needs a bearer token.
+    Unauthorized,
+    /// 404: no such route.
+    NoSuchRoute,
+    /// 404: no such document.
+    NoSuchDocument,
+    /// 405: the route has no such method.
+    MethodNotAllowed,
+    /// 408: the request did not arrive in time.
+    RequestTimeout,
+    /// 409: the position asked for is of an epoch that has ended, or history has forked.
+    EpochEnded,
+    /// 412: If-Match or If-None-Match does not hold.
+    PreconditionFailed,
+    /// 413: the content is too large.
+    ContentTooLarge,
+    /// 414: the request target is too long.
+    UriTooLong,
+    /// 415: the content is not JSON, or it is coded.
+    UnsupportedMediaType,
+    /// 422: the content is JSON but not a valid document.
+    InvalidDocument,
+    /// 431: the header fields are too large or too many.
+    HeadersTooLarge,
+    /// 500: a defect of ours.
+    Internal,
+    /// 503: too many writes wait already.
+    QueueFull,
+    /// 503: whether the write was stored is unknown.
+    CommitUnknown,
+    /// 503: the database is away; nothing was stored.
+    StoreUnavailable,
+    /// 503: the reader does not hold the documents yet.
+    NotReady,
+    /// 503: too many connections.
+    TooManyConnections,
+}
+
+impl Kind {
+    /// The status, the last part of the type, and the title.
+    const fn parts(self) -> (StatusCode, &'static str, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::MalformedRequest => (S::BAD_REQUEST, "malformed-request", "Malformed request"),
+            Self::Unauthorized => (S::UNAUTHORIZED, "unauthorized", "Token needed"),
+            Self::NoSuchRoute => (S::NOT_FOUND, "no-such-route", "No such route"),
+            Self::NoSuchDocument => (S::NOT_FOUND, "no-such-document", "No such document"),
+            Self::MethodNotAllowed => (
+                S::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "Method not allowed",
+            ),
+            Self::RequestTimeout => (S::REQUEST_TIMEOUT, "request-timeout", "Request too slow"),
+            Self::EpochEnded => (S::CONFLICT, "epoch-ended", "Epoch ended"),
+            Self::PreconditionFailed => (
+                S::PRECONDITION_FAILED,
+                "precondition-failed",
+                "Precondition failed",
+            ),
+            Self::ContentTooLarge => (
+                S::PAYLOAD_TOO_LARGE,
+                "content-too-large",
+                "Content too large",
+            ),
+            Self::UriTooLong => (S::URI_TOO_LONG, "uri-too-long", "Request target too long"),
+            Self::UnsupportedMediaType => (
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                "Unsupported media type",
+            ),
+            Self::InvalidDocument => (
+                S::UNPROCESSABLE_ENTITY,
+                "invalid-document",
+                "Invalid document",
+            ),
+            Self::HeadersTooLarge => (
+                S::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "headers-too-large",
+                "Header fields too large",
+            ),
+            Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
+            Self::QueueFull => (S::SERVICE_UNAVAILABLE, "queue-full", "Too many writes"),
+            Self::CommitUnknown => (
+                S::SERVICE_UNAVAILABLE,
+                "commit-unknown",
+                "Outcome of the write unknown",
+            ),
+            Self::StoreUnavailable => {
+                (S::SERVICE_UNAVAILABLE, "store-unavailable", "Database away")
+            }
+            Self::NotReady => (S::SERVICE_UNAVAILABLE, "not-ready", "Not ready"),
+            Self::TooManyConnections => (
+                S::SERVICE_UNAVAILABLE,
+                "too-many-connections",
+                "Too many connections",
+            ),
+        }
+    }
+
+    /// The status that answers bear.
+    pub const fn status(self) -> StatusCode {
+        self.parts().0
+    }
+
+    /// How long a client should wait before it tries again, where trying again may help.
+    const fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::QueueFull
+            | Self::CommitUnknown
+            | Self::StoreUnavailable
+            | Self::NotReady
+            | Self::TooManyConnections => Some(Duration::from_secs(1)),
+            _ => None,
+        }
+    }
+}
+
+/// An error answer. Renders as `application/problem+json` with `Cache-Control: no-store`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    kind: Kind,
+    detail: String,
+    allow: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+}
+
+impl Problem {
+    /// A problem with a sentence for people: what was wrong and which limit it broke. It must not
+    /// tell what a stranger should not know.
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+            allow: None,
+        }
+    }
+
+    /// 405 with its Allow field (RFC 9110 §15.5.6), e.g. `"GET, HEAD"`.
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        Self {
+            kind: Kind::MethodNotAllowed,
+            detail: format!("this route allows {allow}"),
+            allow: Some(allow),
+        }
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The JSON body.
+    pub fn to_json(&self) -> Vec<u8> {
+        let (status, slug, title) = self.kind.parts();
+        let body = Body {
+            r#type: format!("urn:pressrun:problem:{slug}"),
+            title,
+            status: status.as_u16(),
+            detail: &self.detail,
+        };
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.kind.status(), self.to_json()).into_response();
+        let headers = response.headers_mut();
+        let mut set = |name, value| {
+            headers.insert(name, HeaderValue::from_static(value));
+        };
+        set(header::CONTENT_TYPE, "application/problem+json");
+        set(header::CACHE_CONTROL, "no-store");
+        set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+        if let Some(allow) = self.allow {
+            set(header::ALLOW, allow);
+        }
+        if self.kind == Kind::Unauthorized {
+            set(header::WWW_AUTHENTICATE, "Bearer");
+        }
+        if let Some(delay) = self.kind.retry_after() {
+            headers.insert(header::RETRY_AFTER, delay.as_secs().into());
+        }
+        response
+    }
+}

@@ -1,0 +1,9 @@
+//! Private servers, builders and waiting, for tests.
+//!
+//! Nothing here uses a server that it finds: each test binary starts its own PostgreSQL and Redis
+//! on free ports in temporary directories, and they end with it, however it ends.
+
+pub mod process;
+pub mod wait;
+
+pub use wait::eventually;

@@ -1,0 +1,124 @@
+//! Server processes that do not outlive the test binary.
+
+use std::{
+    ffi::OsString,
+    fs::File,
+    io,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+};
+
+/// Starts `"$@"`, leaves its pid in `$PID_FILE`, and ends it once standard input closes: the
+/// kernel closes it when the test binary ends, even by SIGKILL.
+const WATCHDOG: &str = r#"
+"$@" </dev/null & server=$!
+echo "$server" > "$PID_FILE.new" && mv "$PID_FILE.new" "$PID_FILE"
+read -r _
+kill -CONT "$server" 2>/dev/null; kill -QUIT "$server" 2>/dev/null; kill -KILL "$server" 2>/dev/null
+wait "$server"
+[ -z "$REMOVE" ] || rm -rf "$REMOVE"
+"#;
+
+/// A server process. Dropping it ends the server.
+#[derive(Debug)]
+pub struct ServerProcess {
+    watchdog: Child,
+    /// Held open for as long as the server is to run.
+    keep_running: Option<ChildStdin>,
+    pid_file: PathBuf,
+}
+
+impl ServerProcess {
+    /// Starts `command` (program, then arguments) with its output in `<pid_file>.log`.
+    /// `remove_directory` is deleted after the server's end.
+    ///
+    /// # Errors
+    /// The shell cannot be started.
+    pub fn start(
+        command: &[OsString],
+        pid_file: &Path,
+        remove_directory: Option<&Path>,
+    ) -> io::Result<Self> {
+        let log = File::create(pid_file.with_extension("log"))?;
+        let mut watchdog = Command::new("sh")
+            .args(["-c", WATCHDOG, "watchdog"])
+            .args(command)
+            .env("PID_FILE", pid_file)
+            .env("REMOVE", remove_directory.unwrap_or(Path::new("")))
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()?;
+        Ok(Self {
+            keep_running: watchdog.stdin.take(),
+            watchdog,
+            pid_file: pid_file.to_owned(),
+        })
+    }
+
+    /// The server's own pid, once the watchdog has started it.
+    pub fn pid(&self) -> Option<u32> {
+        let text = std::fs::read_to_string(&self.pid_file).ok()?;
+        text.trim().parse().ok()
+    }
+
+    /// Sends a signal, e.g. `"STOP"`, `"CONT"` or `"KILL"`.
+    ///
+    /// # Errors
+    /// There is no such process, or `kill` cannot be run.
+    pub fn signal(&self, signal: &str) -> io::Result<()> {
+        let pid = self.pid().ok_or(io::ErrorKind::NotFound)?;
+        let status = Command::new("kill")
+            .args([format!("-{signal}"), pid.to_string()])
+            .status()?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(io::Error::other(format!("kill -{signal} {pid}: {status}")))
+        }
+    }
+
+    /// What the server has written so far, for messages about failed starts.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.pid_file.with_extension("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        drop(self.keep_running.take());
+        if let Err(error) = self.watchdog.wait() {
+            panic_unless_panicking(&error);
+        }
+    }
+}
+
+fn panic_unless_panicking(error: &io::Error) {
+    assert!(
+        std::thread::panicking(),
+        "a test server's watchdog could not be waited for: {error}"
+    );
+}
+
+/// A TCP port on loopback that was free a moment ago. Another process may take it before its
+/// server binds it, so starters try again with another one.
+///
+/// # Errors
+/// No port is free.
+pub fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// The path of a program, searched in `PATH` and then in `directories`.
+///
+/// # Panics
+/// It is not there; the message names the command that installs it.
+pub fn find_program(name: &str, directories: &[PathBuf], install: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(directories.iter().cloned())
+        .map(|directory| directory.join(name))
+        .find(|candidate| candidate.is_file())
+        .unwrap_or_else(|| panic!("{name} is not installed: {install}"))
+}
