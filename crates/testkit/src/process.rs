@@ -45,7 +45,7 @@ impl ServerProcess {
             .args(["-c", WATCHDOG, "watchdog"])
             .args(command)
             .env("PID_FILE", pid_file)
-            .env("REMOVE", remove_directory.unwrap_or(Path::new("")))
+            .env("REMOVE", remove_directory.unwrap_or_else(|| Path::new("")))
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)

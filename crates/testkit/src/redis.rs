@@ -1,0 +1,203 @@
+//! Private Redis servers.
+
+use std::{
+    ffi::OsString,
+    io,
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use redis::{Client, InfoDict, aio::MultiplexedConnection};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+use crate::{
+    process::{ServerProcess, find_program, free_port},
+    wait::eventually,
+};
+
+/// How many ports are tried until one is still free when the server binds it.
+const PORT_ATTEMPTS_MAX: usize = 10;
+
+static SHARED: OnceCell<RedisServer> = OnceCell::const_new();
+static NAMESPACES: AtomicU64 = AtomicU64::new(0);
+
+/// A Redis server of this test binary's own: on a free port of loopback and on a socket file, in
+/// a temporary directory, without persistence. It ends when dropped, or with the test binary.
+#[derive(Debug)]
+pub struct RedisServer {
+    process: ServerProcess,
+    port: u16,
+    directory: PathBuf,
+    options: Vec<String>,
+}
+
+impl RedisServer {
+    /// The server that the tests of this binary share; each uses a [`namespace`] of its own and
+    /// leaves everything else alone.
+    ///
+    /// # Panics
+    /// Redis is not installed or does not start.
+    pub async fn shared() -> &'static Self {
+        SHARED.get_or_init(Self::start).await
+    }
+
+    /// Starts a server for one test, which may do with it what it likes.
+    ///
+    /// # Panics
+    /// Redis is not installed or does not start.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// As [`Self::start`], with options, e.g. `["--maxmemory", "8mb"]`.
+    ///
+    /// # Panics
+    /// Redis is not installed or does not start.
+    pub async fn start_with(options: &[&str]) -> Self {
+        let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+        for _ in 0..PORT_ATTEMPTS_MAX {
+            let port = free_port().expect("a port is free");
+            let (process, directory) = launch(port, &options);
+            let mut server = Self {
+                process,
+                port,
+                directory,
+                options: options.clone(),
+            };
+            if server.is_mine_once_up().await {
+                return server;
+            }
+        }
+        panic!("redis-server found no free port in {PORT_ATTEMPTS_MAX} attempts");
+    }
+
+    /// `redis://` and the address.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// `redis+unix://` and the path of the socket file. Another one after [`Self::restart`].
+    pub fn unix_url(&self) -> String {
+        format!("redis+unix://{}", socket(&self.directory).display())
+    }
+
+    /// The TCP port, the same after [`Self::restart`].
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// A connection for what a test does behind the back of the code under test.
+    ///
+    /// # Panics
+    /// The server does not answer.
+    pub async fn connection(&self) -> MultiplexedConnection {
+        self.try_connection()
+            .await
+            .expect("the test's Redis answers")
+    }
+
+    /// Runs one command, given by its words.
+    ///
+    /// # Panics
+    /// The server does not answer, or answers with an error or another type.
+    pub async fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        command
+            .query_async(&mut self.connection().await)
+            .await
+            .unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    }
+
+    /// Sends a signal, e.g. `"STOP"` or `"CONT"`.
+    ///
+    /// # Errors
+    /// The server does not run.
+    pub fn signal(&self, signal: &str) -> io::Result<()> {
+        self.process.signal(signal)
+    }
+
+    /// Ends the server at once; everything in it is lost. [`Self::restart`] starts it again.
+    ///
+    /// # Panics
+    /// The server does not run.
+    pub fn kill(&self) {
+        self.signal("KILL").expect("the server runs");
+    }
+
+    /// Ends the server, if it still runs, and starts it again on the same port, empty.
+    ///
+    /// # Panics
+    /// It does not start, e.g. because its port was taken meanwhile.
+    pub async fn restart(&mut self) {
+        // The process that ran there must have ended before its successor can bind the port.
+        if self.signal("KILL").is_ok() {
+            eventually("the killed Redis lets go of its port", async || {
+                self.try_connection().await.is_err().then_some(())
+            })
+            .await;
+        }
+        (self.process, self.directory) = launch(self.port, &self.options);
+        let is_mine = self.is_mine_once_up().await;
+        assert!(
+            is_mine,
+            "port {} was taken: {}",
+            self.port,
+            self.process.log()
+        );
+    }
+
+    /// Waits until a server answers; whether it is this one and not one that took the port first.
+    async fn is_mine_once_up(&mut self) -> bool {
+        eventually("redis-server starts", async || {
+            if self.process.log().contains("Address already in use") {
+                return Some(false);
+            }
+            let mut connection = self.try_connection().await.ok()?;
+            let mut info = redis::cmd("INFO");
+            info.arg("server");
+            let info: InfoDict = info.query_async(&mut connection).await.ok()?;
+            let pid = self.process.pid()?;
+            Some(info.get::<u32>("process_id") == Some(pid))
+        })
+        .await
+    }
+
+    async fn try_connection(&self) -> redis::RedisResult<MultiplexedConnection> {
+        Client::open(self.url())?
+            .get_multiplexed_async_connection()
+            .await
+    }
+}
+
+/// A namespace that no other test of this binary uses.
+pub fn namespace() -> String {
+    format!("test-{}", NAMESPACES.fetch_add(1, Ordering::Relaxed))
+}
+
+fn launch(port: u16, options: &[String]) -> (ServerProcess, PathBuf) {
+    let program = find_program("redis-server", &[], "apt-get install redis-server");
+    let directory = TempDir::with_prefix("redis-")
+        .expect("a temporary directory can be made")
+        .keep();
+    let port = port.to_string();
+    let socket = socket(&directory);
+    let mut command: Vec<OsString> = vec![program.into()];
+    for word in ["--port", &port, "--bind", "127.0.0.1", "--save", ""] {
+        command.push(word.into());
+    }
+    for word in ["--appendonly", "no", "--daemonize", "no"] {
+        command.push(word.into());
+    }
+    command.extend(["--dir".into(), directory.clone().into_os_string()]);
+    command.extend(["--unixsocket".into(), socket.into_os_string()]);
+    command.extend(options.iter().map(OsString::from));
+    let process = ServerProcess::start(&command, &directory.join("redis.pid"), Some(&directory))
+        .expect("a shell can be started");
+    (process, directory)
+}
+
+fn socket(directory: &std::path::Path) -> PathBuf {
+    directory.join("redis.sock")
+}
