@@ -1,48 +1,9 @@
 //! The readers' side of the bus.
 
 use async_trait::async_trait;
-use shared::{Delivery, Envelope, FeedMessage, Position, ResourceKey};
-use tokio::sync::mpsc;
+use shared::{Delivery, Envelope, Position, ResourceKey};
 
-use crate::{Build, BusError, Meta};
-
-/// What a subscription yields.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FeedEvent {
-    /// A message, in the order the bus sent it.
-    Message(FeedMessage),
-    /// Octets that are not a feed message; counted, otherwise ignored (the slot shows as a gap).
-    Undecodable,
-}
-
-/// A live subscription to the feed, established when it is handed out.
-///
-/// It ends (`None`) when the connection is lost or when the follower did not keep up and the
-/// bounded channel overflowed. Either way messages may be missing and nothing says how many: the
-/// end of a subscription is a gap. It never reconnects by itself.
-#[derive(Debug)]
-pub struct Subscription {
-    /// Bounded to [`Subscription::CAPACITY`] events; the sending side drops the whole
-    /// subscription rather than wait.
-    events: mpsc::Receiver<FeedEvent>,
-}
-
-impl Subscription {
-    /// Events that may wait for the follower before the subscription is cut off.
-    pub const CAPACITY: usize = 65_536;
-
-    pub(crate) fn new(events: mpsc::Receiver<FeedEvent>) -> Self {
-        Self { events }
-    }
-
-    /// The next event, or `None` once the subscription has ended and all events before are read.
-    ///
-    /// # Cancel safety
-    /// Cancel safe: no event is lost.
-    pub async fn next(&mut self) -> Option<FeedEvent> {
-        self.events.recv().await
-    }
-}
+use crate::{Build, BusError, Meta, Subscription};
 
 /// One bucket of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +29,18 @@ pub struct Replay {
     pub deliveries: Vec<Delivery>,
     /// Whether more may follow at once: the page was full.
     pub more: bool,
+}
+
+/// What the bus holds for one document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    /// Meta, read *before* the document: the rest is at least as new.
+    pub meta: Option<Meta>,
+    /// Whether the document's bucket bears the mark of meta's build. Where it does not, a missing
+    /// envelope says nothing.
+    pub is_intact: bool,
+    /// The document's current envelope or tombstone, in an allocation of its own.
+    pub envelope: Option<Envelope>,
 }
 
 /// Reads one snapshot over one connection, made for it.
@@ -106,17 +79,26 @@ pub trait Follower: Send + Sync + std::fmt::Debug {
     /// The bus is away.
     async fn snapshot(&self) -> Result<Box<dyn SnapshotReader>, BusError>;
 
-    /// Reads at most 1,024 slots above `after` from the log, with their documents' values.
+    /// Reads at most 1,024 slots above `after` from the log, with their documents' values. Gives
+    /// none where `after` is of another epoch than meta or below its `log_from`.
     ///
     /// # Errors
     /// The bus is away.
     async fn replay(&self, after: Position) -> Result<Replay, BusError>;
 
+    /// What the bus holds for one document, with all that is needed to judge it.
+    ///
+    /// # Errors
+    /// The bus is away, or the value cannot be decoded.
+    async fn lookup(&self, key: &ResourceKey) -> Result<Lookup, BusError>;
+
     /// The current envelope of one document; for the yardstick that asks Redis on each request.
     ///
     /// # Errors
     /// The bus is away, or the value cannot be decoded.
-    async fn fetch(&self, key: &ResourceKey) -> Result<Option<Envelope>, BusError>;
+    async fn fetch(&self, key: &ResourceKey) -> Result<Option<Envelope>, BusError> {
+        Ok(self.lookup(key).await?.envelope)
+    }
 
     /// Reports that a bucket of `build` has lost its mark: clears `complete`, if meta still names
     /// that build and the mark is indeed not there.
@@ -125,15 +107,18 @@ pub trait Follower: Send + Sync + std::fmt::Debug {
     /// The bus is away.
     async fn report_lost(&self, build: Build, bucket: u32) -> Result<(), BusError>;
 
-    /// Leaves this reader's latest nonce for the next heartbeat to repeat.
+    /// Leaves this reader's latest nonce for the next heartbeats to repeat. Dropped silently where
+    /// [`shared::limits::PROBES_MAX`] other readers have left theirs. To be renewed every 250 ms:
+    /// all probes are forgotten from time to time, so that those of readers gone do not stay.
     ///
     /// # Errors
-    /// The bus is away.
+    /// The bus is away, or the id is not 1 to 64 visible ASCII characters.
     async fn probe(&self, reader: &str, nonce: u64) -> Result<(), BusError>;
 
     /// Registers this reader's status (JSON) for 5 s, for operators and writers.
     ///
     /// # Errors
-    /// The bus is away.
+    /// The bus is away, the id is not 1 to 64 visible ASCII characters, or the status has more
+    /// than [`crate::limits::STATUS_BYTES_MAX`] octets.
     async fn register(&self, reader: &str, status: &str) -> Result<(), BusError>;
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use shared::{Epoch, Heartbeat, Link, ResourceKey, Sequence, Slot, feed::Probe};
 
-use crate::{Build, BusError, Meta};
+use crate::{Build, BusError, Meta, limits::BUCKETS_MAX};
 
 /// One change to publish: the slot that it fills and its document's current envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub enum Refusal {
     OldTerm,
     /// A chunk came out of turn: chunks before it were lost.
     ChunkLost,
-    /// More slots wait for their turn than `pending` may hold.
+    /// The slot is further ahead than [`crate::limits::PENDING_MAX`]: holes below it come first.
     PendingFull,
 }
 
@@ -67,6 +67,20 @@ pub struct Begin {
     pub link: Link,
     /// A power of two, 1 to 65,536.
     pub buckets: u32,
+}
+
+impl Begin {
+    /// Holds the number of buckets against its limits.
+    pub(crate) fn check(&self) -> Result<(), BusError> {
+        if self.buckets.is_power_of_two() && self.buckets <= BUCKETS_MAX {
+            Ok(())
+        } else {
+            Err(BusError::Unsuitable(format!(
+                "a snapshot has a power of two of buckets, 1 to {BUCKETS_MAX}, not {}",
+                self.buckets
+            )))
+        }
+    }
 }
 
 /// Stores envelopes in the bus and sends them to followers.
@@ -97,7 +111,7 @@ pub trait Publisher: Send + Sync + std::fmt::Debug {
     /// `Ok(Err(..))` where term or epoch are lower than meta's.
     ///
     /// # Errors
-    /// The bus is away.
+    /// The bus is away, or `buckets` is not a power of two within its limit.
     async fn begin(&self, begin: &Begin) -> Result<Result<(), Refusal>, BusError>;
 
     /// Stores chunk number `index` (from 0) of a rebuild: current envelopes, at most 256 and about
@@ -111,6 +125,36 @@ pub trait Publisher: Send + Sync + std::fmt::Debug {
         index: u64,
         envelopes: &[(ResourceKey, Bytes)],
     ) -> Result<Result<(), Refusal>, BusError>;
+
+    /// Corrects what the snapshot holds for these documents, without a slot: each envelope is
+    /// stored unless a newer one or the same octets are there. At most 256 and about 1 MiB of
+    /// them. Gives how many were stored. Followers learn of it by scrubbing.
+    ///
+    /// Refused where meta has a higher term, which a leader frozen since would otherwise undo; a
+    /// lower one in meta is raised.
+    ///
+    /// # Errors
+    /// The bus is away.
+    async fn mend(
+        &self,
+        term: u64,
+        build: Build,
+        envelopes: &[(ResourceKey, Bytes)],
+    ) -> Result<Result<u64, Refusal>, BusError>;
+
+    /// Removes tombstones that the database has pruned, at most 256 at once: each only where the
+    /// envelope held has exactly that sequence, which is at or below `log_from`, and none while
+    /// the snapshot is incomplete. Gives how many were removed. The term is judged as in
+    /// [`Self::mend`].
+    ///
+    /// # Errors
+    /// The bus is away.
+    async fn purge(
+        &self,
+        term: u64,
+        build: Build,
+        tombstones: &[(ResourceKey, Sequence)],
+    ) -> Result<Result<u64, Refusal>, BusError>;
 
     /// Ends a rebuild of `chunks` chunks: `complete` becomes true if all of them are there.
     ///
