@@ -1,5 +1,89 @@
 //! The bus over Redis.
+//!
+//! Every guarded change is one Lua script (`redis/scripts`); everything else is plain commands.
+//! Commands go over one connection that is made when first needed and again after it failed, so
+//! Redis need not be there at the start. A hydration and a subscription own a connection each and
+//! fail with it: nothing reconnects in the middle of a read of several steps.
 
-/// The bus over Redis.
-#[derive(Debug, Clone)]
-pub struct RedisBus;
+mod connection;
+mod follow;
+mod keys;
+mod lookup;
+mod meta;
+mod publish;
+mod rebuild;
+mod replay;
+mod scripts;
+mod snapshot;
+mod subscription;
+mod suitability;
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    BusError,
+    limits::{LOG_SEGMENT_SLOTS, LOG_SEGMENTS},
+};
+use connection::Connection;
+use keys::Keys;
+use lookup::Layout;
+use scripts::Scripts;
+
+/// The bus over Redis. Cheap to clone; clones share one connection.
+#[derive(Clone)]
+pub struct RedisBus {
+    inner: Arc<Inner>,
+    /// At least 1.
+    log_segments: u64,
+}
+
+struct Inner {
+    connection: Connection,
+    keys: Keys,
+    scripts: Scripts,
+    layout: Layout,
+}
+
+impl RedisBus {
+    /// A bus on the server at `url` (`redis://[user:password@]host[:port][/database]` or
+    /// `redis+unix:///path`). It does not connect yet. Buses of different namespaces share a
+    /// server without seeing each other.
+    ///
+    /// # Errors
+    /// The URL is malformed, or the namespace is not 1 to 64 of a-z, A-Z, 0-9, `_`, `.` and `-`.
+    pub fn open(url: &str, namespace: &str) -> Result<Self, BusError> {
+        Ok(Self {
+            inner: Arc::new(Inner {
+                connection: Connection::open(url)?,
+                keys: Keys::new(namespace)?,
+                scripts: Scripts::default(),
+                layout: Layout::default(),
+            }),
+            log_segments: LOG_SEGMENTS,
+        })
+    }
+
+    /// Keeps `log_segments` segments of 1,024 slots in the log instead of
+    /// [`LOG_SEGMENTS`]; at least 1. A matter of the writers.
+    #[must_use]
+    pub fn with_log_segments(self, log_segments: u64) -> Self {
+        Self {
+            log_segments: log_segments.max(1),
+            ..self
+        }
+    }
+}
+
+/// The segment of the log that a slot is in.
+const fn segment_of(slot: u64) -> u64 {
+    slot / LOG_SEGMENT_SLOTS
+}
+
+impl fmt::Debug for RedisBus {
+    // Not the URL: it may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisBus")
+            .field("keys", &self.inner.keys)
+            .finish_non_exhaustive()
+    }
+}
