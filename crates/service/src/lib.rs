@@ -3,7 +3,11 @@
 //!
 //! Nothing in it knows documents, databases or the bus.
 
+pub mod config;
 pub mod problem;
 pub mod target;
+
+#[cfg(test)]
+mod tests;
 
 pub use problem::{Kind, Problem};
