@@ -1,0 +1,8 @@
+//! Tests of what is not public, and tables of what is.
+
+mod config;
+mod lifecycle;
+mod problem;
+mod readiness;
+mod server;
+mod target;
