@@ -1,6 +1,12 @@
 //! Tests of the reader's internals, and what they share.
 
+mod admin;
 mod catalog;
+mod conditional;
+mod data;
+mod negotiate;
+mod serve;
+mod wire;
 
 use bytes::Bytes;
 use shared::{
