@@ -1,0 +1,284 @@
+//! The reader's set of documents.
+//!
+//! [`catalog`] gives two ends: a [`Catalog`] for each thread that reads, and the one
+//! [`CatalogWriter`], which cannot be cloned, so that whoever holds it compares and replaces
+//! without a race. Readers hold a shard's lock for one look-up, in shared mode; the writer holds
+//! one for one insertion or removal and never for a walk through the set, because a reader waits
+//! behind it.
+//!
+//! Invariants:
+//! - Within the catalog, a key's position never falls while its entry stays.
+//! - With no budget, nothing is ever evicted: the capacity is beyond what memory can hold. So a
+//!   miss means that the document does not exist.
+//! - From the first eviction on, a miss means nothing.
+
+mod count;
+mod key;
+mod tombstone;
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use quick_cache::{DefaultHashBuilder, Options, OptionsBuilder, sync::Cache};
+use shared::{Envelope, Position, limits::ENVELOPE_BYTES_MAX};
+
+pub use self::key::KeyRef;
+use self::{
+    count::{Bytes, CountEvictions, Counts},
+    key::EntryKey,
+    tombstone::Tombstone,
+};
+use crate::entry::Entry;
+
+type Entries = Cache<EntryKey, Arc<Entry>, Bytes, DefaultHashBuilder, CountEvictions>;
+
+/// Upper bound on the shards, each with its lock. Many, because a shard that grows moves all it
+/// holds while its readers wait: of a million documents, 4,096 at once.
+const SHARDS_MAX: u64 = 256;
+
+/// Lower bound on a shard's share of a budget, in octets: several of the largest entries.
+const SHARD_BYTES_MIN: u64 = 8 * ENVELOPE_BYTES_MAX as u64;
+
+/// Capacity without a budget, in octets. No machine has as much memory, and sums of weights stay
+/// far from overflowing.
+const UNLIMITED_BYTES: u64 = 1 << 60;
+
+/// Sizes the shards and what the cache remembers of evicted keys; no limit.
+const DOCUMENTS_EXPECTED: usize = 1 << 20;
+
+/// How a catalog is sized.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CatalogConfig {
+    /// Upper bound on [`Catalog::bytes`]. `None`, the default, keeps every document. With a bound,
+    /// cold entries are evicted with their positions forgotten, and misses become
+    /// [`Lookup::Unknown`]: whoever sets it must fetch those, and hold back older envelopes.
+    pub bytes_max: Option<u64>,
+}
+
+/// Numbers an attempt to hydrate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hydration(pub u32);
+
+/// What became of an envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// It is in the catalog now.
+    Newer,
+    /// The catalog held a state at or above its position, and still does.
+    Older,
+}
+
+/// What the catalog knows of a key.
+#[derive(Debug, Clone)]
+pub enum Lookup {
+    /// The document, never a tombstone.
+    Hit(Arc<Entry>),
+    /// There is no such document at the reader's position.
+    Absent,
+    /// The catalog is not ready, or the document may have been evicted.
+    Unknown,
+}
+
+/// Makes an empty catalog that is not ready.
+pub fn catalog(config: CatalogConfig) -> (Catalog, CatalogWriter) {
+    let counts = Arc::new(Counts::default());
+    let entries = Cache::with_options(
+        options(config),
+        Bytes,
+        DefaultHashBuilder::default(),
+        CountEvictions(Arc::clone(&counts)),
+    );
+    let catalog = Catalog(Arc::new(Inner {
+        entries,
+        counts,
+        is_ready: AtomicBool::new(false),
+    }));
+    let writer = CatalogWriter {
+        catalog: catalog.clone(),
+        tombstones: BTreeSet::new(),
+    };
+    (catalog, writer)
+}
+
+fn options(config: CatalogConfig) -> Options {
+    let bytes_max = config.bytes_max.unwrap_or(UNLIMITED_BYTES);
+    let shards = (bytes_max / SHARD_BYTES_MIN).clamp(1, SHARDS_MAX);
+    OptionsBuilder::new()
+        .shards(usize::try_from(shards).unwrap_or(1))
+        .estimated_items_capacity(DOCUMENTS_EXPECTED)
+        .weight_capacity(bytes_max)
+        .build()
+        .unwrap_or_else(|error| unreachable!("both mandatory options are set: {error}"))
+}
+
+struct Inner {
+    entries: Entries,
+    counts: Arc<Counts>,
+    is_ready: AtomicBool,
+}
+
+/// The reading end. Cloning it copies a pointer.
+#[derive(Clone)]
+pub struct Catalog(Arc<Inner>);
+
+impl Catalog {
+    /// What is known of a key: `&ResourceKey`, `(collection, id)` or `"collection/id"`.
+    ///
+    /// Allocates nothing. Costs a hash of the key, a shard's lock in shared mode, usually three
+    /// cache misses, and a reference count.
+    pub fn lookup<'a>(&self, key: impl Into<KeyRef<'a>>) -> Lookup {
+        if !self.is_ready() {
+            return Lookup::Unknown;
+        }
+        match self.0.entries.get(&key.into()) {
+            Some(entry) if entry.is_tombstone() => Lookup::Absent,
+            Some(entry) => Lookup::Hit(entry),
+            None if self.evictions() == 0 => Lookup::Absent,
+            None => Lookup::Unknown,
+        }
+    }
+
+    /// Whether the catalog is a whole set that may be served.
+    pub fn is_ready(&self) -> bool {
+        self.0.is_ready.load(Ordering::Acquire)
+    }
+
+    /// How many documents are held, tombstones not counted.
+    pub fn documents(&self) -> u64 {
+        self.0.counts.documents.load(Ordering::Relaxed)
+    }
+
+    /// How many tombstones are held.
+    pub fn tombstones(&self) -> u64 {
+        self.0.counts.tombstones.load(Ordering::Relaxed)
+    }
+
+    /// What all entries cost, in octets; see [`Entry::bytes`]. Visits every shard's lock.
+    pub fn bytes(&self) -> u64 {
+        self.0.entries.weight()
+    }
+
+    /// How many entries were evicted since the start. Above 0 without a budget is a defect.
+    pub fn evictions(&self) -> u64 {
+        self.0.counts.evictions.load(Ordering::Relaxed)
+    }
+
+    /// Visits every entry, tombstones included, in no order. Entries that come or go meanwhile may
+    /// be visited or not. For tests and comparisons; takes a lock for each entry.
+    pub fn for_each(&self, mut visit: impl FnMut(&Entry)) {
+        for (_key, entry) in self.0.entries.iter() {
+            visit(&entry);
+        }
+    }
+}
+
+impl fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Catalog")
+            .field("is_ready", &self.is_ready())
+            .field("counts", &self.0.counts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The writing end: there is one, and nothing else changes the set.
+#[derive(Debug)]
+pub struct CatalogWriter {
+    catalog: Catalog,
+    /// Every tombstone held, so that forgetting some does not walk through the documents.
+    tombstones: BTreeSet<Tombstone>,
+}
+
+impl CatalogWriter {
+    /// The reading end.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Puts an envelope's state in place of what the catalog holds for its key, unless that is at
+    /// or above the envelope's position. Either way the key then counts as seen by the hydration.
+    pub fn apply(&mut self, envelope: &Envelope, seen_by: Option<Hydration>) -> Applied {
+        let inner = &self.catalog.0;
+        let held = inner.entries.peek(&KeyRef::from(&envelope.key));
+        if let Some(held) = &held
+            && held.position() >= envelope.position
+        {
+            if let Some(hydration) = seen_by {
+                held.mark(hydration);
+            }
+            return Applied::Older;
+        }
+        let entry = Arc::new(Entry::of(envelope));
+        match (seen_by, &held) {
+            (Some(hydration), _) => entry.mark(hydration),
+            (None, Some(held)) => entry.inherit_mark(held),
+            (None, None) => {}
+        }
+        if let Some(held) = held {
+            inner.counts.remove(&held);
+            self.tombstones.remove(&Tombstone(held));
+        }
+        inner.counts.add(&entry);
+        if entry.is_tombstone() {
+            self.tombstones.insert(Tombstone(Arc::clone(&entry)));
+        }
+        inner.entries.insert(EntryKey(Arc::clone(&entry)), entry);
+        Applied::Newer
+    }
+
+    /// Drops every entry that the hydration did not see and whose position is at or below `floor`
+    /// (an older epoch's always is), and says how many. Walks through the set.
+    pub fn drop_unseen(&mut self, hydration: Hydration, floor: Position) -> usize {
+        let unseen: Vec<Arc<Entry>> = self
+            .catalog
+            .0
+            .entries
+            .iter()
+            .filter(|(_key, entry)| entry.position() <= floor && !entry.is_marked_by(hydration))
+            .map(|(_key, entry)| entry)
+            .collect();
+        unseen
+            .into_iter()
+            .filter(|entry| self.remove(entry))
+            .count()
+    }
+
+    /// Drops every tombstone at or below `through`, and says how many. Costs nothing for the
+    /// others.
+    pub fn forget_tombstones(&mut self, through: Position) -> usize {
+        let mut forgotten = 0;
+        while let Some(Tombstone(entry)) = self.tombstones.first()
+            && entry.position() <= through
+        {
+            let entry = Arc::clone(entry);
+            self.remove(&entry);
+            forgotten += 1;
+        }
+        forgotten
+    }
+
+    /// Says whether the set is whole and may be served. Until the first `true`, every look-up is
+    /// [`Lookup::Unknown`].
+    pub fn set_ready(&mut self, is_ready: bool) {
+        self.catalog.0.is_ready.store(is_ready, Ordering::Release);
+    }
+
+    /// Removes exactly this entry, if it is still the one held.
+    fn remove(&mut self, entry: &Arc<Entry>) -> bool {
+        let inner = &self.catalog.0;
+        self.tombstones.remove(&Tombstone(Arc::clone(entry)));
+        let removed = inner
+            .entries
+            .remove_if(&KeyRef::from(entry.key()), |held| Arc::ptr_eq(held, entry));
+        if removed.is_some() {
+            inner.counts.remove(entry);
+        }
+        removed.is_some()
+    }
+}

@@ -1,0 +1,81 @@
+//! Keys of the catalog: entries find themselves, look-ups borrow.
+
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+use quick_cache::Equivalent;
+use shared::ResourceKey;
+
+use crate::entry::Entry;
+
+/// A key to look up, borrowed: nothing is allocated or joined.
+///
+/// It need not be valid; an invalid one names nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyRef<'a> {
+    collection: &'a str,
+    id: &'a str,
+}
+
+impl<'a> From<&'a ResourceKey> for KeyRef<'a> {
+    fn from(key: &'a ResourceKey) -> Self {
+        Self {
+            collection: key.collection(),
+            id: key.id(),
+        }
+    }
+}
+
+/// From collection and id.
+impl<'a> From<(&'a str, &'a str)> for KeyRef<'a> {
+    fn from((collection, id): (&'a str, &'a str)) -> Self {
+        Self { collection, id }
+    }
+}
+
+/// From `collection/id`. A text without `/` names nothing.
+impl<'a> From<&'a str> for KeyRef<'a> {
+    fn from(text: &'a str) -> Self {
+        let (collection, id) = text.split_once('/').unwrap_or(("", text));
+        Self { collection, id }
+    }
+}
+
+/// The cache's key: the entry itself, whose block begins with its key. So a key costs one pointer,
+/// and comparing it reads memory that the answer needs anyway.
+#[derive(Debug, Clone)]
+pub(super) struct EntryKey(pub(super) Arc<Entry>);
+
+impl PartialEq for EntryKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.key_octets() == other.0.key_octets()
+    }
+}
+
+impl Eq for EntryKey {}
+
+impl Hash for EntryKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_octets(self.0.key_octets(), state);
+    }
+}
+
+impl Hash for KeyRef<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_octets((self.collection.as_bytes(), self.id.as_bytes()), state);
+    }
+}
+
+impl Equivalent<EntryKey> for KeyRef<'_> {
+    fn equivalent(&self, key: &EntryKey) -> bool {
+        key.0.key_octets() == (self.collection.as_bytes(), self.id.as_bytes())
+    }
+}
+
+/// The one way in which keys are hashed, or borrowed ones would miss.
+fn hash_octets<H: Hasher>((collection, id): (&[u8], &[u8]), state: &mut H) {
+    state.write(collection);
+    state.write(id);
+}

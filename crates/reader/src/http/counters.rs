@@ -1,0 +1,73 @@
+//! Counts of reads, cheap enough for every read.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How a read ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadOutcome {
+    /// 200.
+    Hit,
+    /// 304.
+    NotModified,
+    /// 404: there is no such document.
+    Absent,
+    /// 503: the catalog is not ready, or the document is not in memory.
+    NotReady,
+    /// Any other 4xx: no such route, wrong method, malformed or too long.
+    BadRequest,
+}
+
+/// Counts of one serving thread. Each thread has its own, on cache lines of its own, so that
+/// counting never waits for another processor; the admin plane adds them up.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct ReadCounters {
+    hit: AtomicU64,
+    not_modified: AtomicU64,
+    absent: AtomicU64,
+    not_ready: AtomicU64,
+    bad_request: AtomicU64,
+}
+
+/// Reads since the start, by outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReadCounts {
+    /// See [`ReadOutcome::Hit`].
+    pub hit: u64,
+    /// See [`ReadOutcome::NotModified`].
+    pub not_modified: u64,
+    /// See [`ReadOutcome::Absent`].
+    pub absent: u64,
+    /// See [`ReadOutcome::NotReady`].
+    pub not_ready: u64,
+    /// See [`ReadOutcome::BadRequest`].
+    pub bad_request: u64,
+}
+
+impl ReadCounters {
+    /// Counts one read.
+    pub fn add(&self, outcome: ReadOutcome) {
+        let counter = match outcome {
+            ReadOutcome::Hit => &self.hit,
+            ReadOutcome::NotModified => &self.not_modified,
+            ReadOutcome::Absent => &self.absent,
+            ReadOutcome::NotReady => &self.not_ready,
+            ReadOutcome::BadRequest => &self.bad_request,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The counts of several threads together. Each number is right on its own; together they
+    /// are not of one instant.
+    pub fn sum<'a>(threads: impl IntoIterator<Item = &'a Self>) -> ReadCounts {
+        let mut sum = ReadCounts::default();
+        for one in threads {
+            sum.hit += one.hit.load(Ordering::Relaxed);
+            sum.not_modified += one.not_modified.load(Ordering::Relaxed);
+            sum.absent += one.absent.load(Ordering::Relaxed);
+            sum.not_ready += one.not_ready.load(Ordering::Relaxed);
+            sum.bad_request += one.bad_request.load(Ordering::Relaxed);
+        }
+        sum
+    }
+}

@@ -1,0 +1,198 @@
+//! The data plane: routes of documents and `/health`, nothing else.
+//!
+//! [`DataPlane::answer`] is the whole of it, a plain function; [`router`] wraps it where an axum
+//! router is wanted. It does its own routing, of three routes, because ids are decoded once, by
+//! [`service::target`], from segments as they stand in the URL.
+//!
+//! Budget on top of [`serve`](super::serve): one allocation, for the key.
+
+use std::{fmt, future, sync::Arc};
+
+use axum::{Router, body::Body, extract::Request, response::Response};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Empty, Full};
+use service::{Kind, Problem, target};
+use shared::ResourceKey;
+
+use super::{
+    DataResponse, DrainCheck,
+    counters::{ReadCounters, ReadOutcome},
+    problem_response,
+    serve::{Answer, respond},
+};
+use crate::catalog::Catalog;
+
+/// Upper bound on path and query of a request, in octets; longer ones are 414. RFC 9110 §4.1
+/// recommends at least 8,000. The longest key, percent-encoded, needs 833.
+pub const TARGET_BYTES_MAX: usize = 8192;
+
+const ALLOWED: &str = "GET, HEAD";
+
+/// What one serving thread answers with. Cloning it copies pointers.
+#[derive(Clone)]
+pub struct DataPlane {
+    catalog: Catalog,
+    cache_control: HeaderValue,
+    is_draining: DrainCheck,
+    counters: Arc<ReadCounters>,
+    repeated: Arc<Repeated>,
+}
+
+/// Answers without parts that differ, rendered once.
+struct Repeated {
+    absent: DataResponse,
+    not_ready: DataResponse,
+    healthy: DataResponse,
+}
+
+enum Route {
+    Health,
+    Document(Result<ResourceKey, Problem>),
+}
+
+impl DataPlane {
+    /// `cache_control` is what documents bear, by default `no-cache`. `counters` should be the
+    /// calling thread's own.
+    pub fn new(
+        catalog: Catalog,
+        cache_control: HeaderValue,
+        is_draining: DrainCheck,
+        counters: Arc<ReadCounters>,
+    ) -> Self {
+        let absent = Problem::new(Kind::NoSuchDocument, "there is no such document");
+        let not_ready = Problem::new(
+            Kind::NotReady,
+            "this reader does not hold the documents yet",
+        );
+        let mut healthy = DataResponse::new(Full::from(r#"{"status":"healthy"}"#));
+        for (name, value) in [
+            (header::CONTENT_TYPE, "application/json"),
+            (header::CACHE_CONTROL, "no-store"),
+            (header::CONTENT_LENGTH, "20"),
+        ] {
+            let value = HeaderValue::from_static(value);
+            healthy.headers_mut().insert(name, value);
+        }
+        Self {
+            catalog,
+            cache_control,
+            is_draining,
+            counters,
+            repeated: Arc::new(Repeated {
+                absent: problem_response(absent),
+                not_ready: problem_response(not_ready),
+                healthy,
+            }),
+        }
+    }
+
+    /// The same plane, counting elsewhere: for another thread.
+    #[must_use]
+    pub fn counting_in(&self, counters: Arc<ReadCounters>) -> Self {
+        Self {
+            counters,
+            ..self.clone()
+        }
+    }
+
+    /// Answers one request. Its content, if it has any, is not looked at.
+    pub fn answer(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> DataResponse {
+        let mut response = match route(method, uri) {
+            Ok(Route::Health) => self.health(),
+            Ok(Route::Document(Ok(key))) => self.read(&key, headers, method),
+            Ok(Route::Document(Err(problem))) | Err(problem) => {
+                self.counters.add(ReadOutcome::BadRequest);
+                problem_response(problem)
+            }
+        };
+        if method == Method::HEAD {
+            *response.body_mut() = Full::default();
+        }
+        response
+    }
+
+    fn read(&self, key: &ResourceKey, headers: &HeaderMap, method: &Method) -> DataResponse {
+        let answer = respond(&self.catalog, &self.cache_control, key, headers, method);
+        let (outcome, response) = match answer {
+            Answer::Document(response) => (ReadOutcome::Hit, response),
+            Answer::NotModified(response) => (ReadOutcome::NotModified, response),
+            Answer::Absent => (ReadOutcome::Absent, self.repeated.absent.clone()),
+            Answer::Unknown => (ReadOutcome::NotReady, self.repeated.not_ready.clone()),
+        };
+        self.counters.add(outcome);
+        response
+    }
+
+    /// 200 once the set is whole and unless draining. Never a matter of staleness: one outage of
+    /// the bus would take every reader out of the gateway at once.
+    fn health(&self) -> DataResponse {
+        if (self.is_draining)() {
+            problem_response(Problem::new(Kind::NotReady, "this reader is draining"))
+        } else if self.catalog.is_ready() {
+            self.repeated.healthy.clone()
+        } else {
+            self.repeated.not_ready.clone()
+        }
+    }
+}
+
+impl fmt::Debug for DataPlane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataPlane")
+            .field("catalog", &self.catalog)
+            .field("cache_control", &self.cache_control)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Finds the route, then checks the method, then the key: so 405 only where another method works.
+fn route(method: &Method, uri: &Uri) -> Result<Route, Problem> {
+    let target_len = uri
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
+    if target_len > TARGET_BYTES_MAX {
+        return Err(Problem::new(
+            Kind::UriTooLong,
+            format!(
+                "path and query have {target_len} octets; at most {TARGET_BYTES_MAX} are allowed"
+            ),
+        ));
+    }
+    let is_read = method == Method::GET || method == Method::HEAD;
+    let document_path = document_segments(uri.path());
+    match uri.path() {
+        "/post" | "/health" if !is_read => Err(Problem::method_not_allowed(ALLOWED)),
+        "/post" => Ok(Route::Document(target::post_from_query(uri.query()))),
+        "/health" => Ok(Route::Health),
+        _ => match document_path {
+            Some(_) if !is_read => Err(Problem::method_not_allowed(ALLOWED)),
+            Some((collection, id)) => Ok(Route::Document(target::key_from_path(collection, id))),
+            None => Err(Problem::new(Kind::NoSuchRoute, "there is no such route")),
+        },
+    }
+}
+
+/// The two segments of `/v1/{collection}/{id}`, still encoded: `%2F` divides nothing.
+fn document_segments(path: &str) -> Option<(&str, &str)> {
+    let (collection, id) = path.strip_prefix("/v1/")?.split_once('/')?;
+    (!id.contains('/')).then_some((collection, id))
+}
+
+/// The data plane as an axum router.
+pub fn router(plane: DataPlane) -> Router {
+    Router::new().fallback(move |request: Request| {
+        let response = plane.answer(request.method(), request.uri(), request.headers());
+        future::ready(for_axum(response))
+    })
+}
+
+/// axum gives every answer of known length a Content-Length; on 304 it would say 0, which is not
+/// the length that 200 would have (RFC 9110 §8.6). So there the length is left unknown.
+fn for_axum(response: DataResponse) -> Response {
+    if response.status() == StatusCode::NOT_MODIFIED {
+        response.map(|_no_content| Body::new(Empty::<Bytes>::new().map_frame(|frame| frame)))
+    } else {
+        response.map(Body::new)
+    }
+}

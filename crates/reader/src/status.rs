@@ -1,0 +1,172 @@
+//! What a reader says of itself: written by whoever follows the feed, read by the admin plane.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use shared::{Position, Sequence};
+use tokio::time::Instant;
+
+use crate::catalog::Catalog;
+
+/// The JSON schema of `/status`, which is a promise: fields are added, never changed or removed.
+pub const STATUS_SCHEMA: &str = include_str!("http/status.schema.json");
+
+/// How following stands. Written whole; times and catalog counts are added when it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Everything up to here is applied. `None` until hydrated.
+    pub position: Option<Position>,
+    /// The database's head, as last heard. `None` until heard.
+    pub head: Option<Position>,
+    /// When something was last sent whose answer showed that nothing committed before it is
+    /// missing here. `None` until then.
+    pub confirmed_at: Option<Instant>,
+    /// The state of the follow state machine, in one word.
+    pub state: &'static str,
+    /// Where changes come from now: `redis`, `memory`, ...
+    pub source: &'static str,
+    /// Hydrations completed since the start.
+    pub hydrations: u64,
+    /// Gaps met in the feed since the start, reconnects and overflows among them.
+    pub gaps: u64,
+    /// Replays completed since the start.
+    pub replays: u64,
+    /// Envelopes that could not be decoded since the start.
+    pub undecodable: u64,
+}
+
+impl Progress {
+    /// Nothing known yet, in this state, from this source.
+    pub fn new(state: &'static str, source: &'static str) -> Self {
+        Self {
+            position: None,
+            head: None,
+            confirmed_at: None,
+            state,
+            source,
+            hydrations: 0,
+            gaps: 0,
+            replays: 0,
+            undecodable: 0,
+        }
+    }
+
+    /// How many changes are missing here, as far as the head is known. `None` where position or
+    /// head is unknown, or where they are of two epochs and cannot be compared.
+    pub fn lag(&self) -> Option<u64> {
+        let (position, head) = (self.position?, self.head?);
+        (position.epoch == head.epoch).then(|| {
+            let Sequence(head) = head.sequence;
+            head.saturating_sub(position.sequence.0)
+        })
+    }
+
+    /// How long ago this reader last knew that it had everything. `None`: it never did.
+    pub fn staleness(&self, now: Instant) -> Option<Duration> {
+        Some(now.saturating_duration_since(self.confirmed_at?))
+    }
+}
+
+/// Where [`Progress`] is written and read. Cloning it shares it.
+#[derive(Debug, Clone)]
+pub struct StatusCell {
+    progress: Arc<Mutex<Progress>>,
+    reader: Arc<str>,
+    catalog: Catalog,
+}
+
+impl StatusCell {
+    /// A cell of the reader with this id and catalog.
+    pub fn new(reader: &str, catalog: Catalog, progress: Progress) -> Self {
+        Self {
+            progress: Arc::new(Mutex::new(progress)),
+            reader: Arc::from(reader),
+            catalog,
+        }
+    }
+
+    /// Replaces what was known.
+    pub fn set(&self, progress: Progress) {
+        *self.lock() = progress;
+    }
+
+    /// What was last written.
+    pub fn progress(&self) -> Progress {
+        *self.lock()
+    }
+
+    /// The whole status. `now` makes the staleness, so that it grows even if nobody writes here.
+    pub fn status(&self, now: Instant) -> ReaderStatus {
+        let progress = self.progress();
+        let staleness = progress.staleness(now);
+        ReaderStatus {
+            epoch: progress.position.map(|position| position.epoch.0),
+            sequence: progress.position.map(|position| position.sequence.0),
+            head: progress.head.map(|head| head.sequence.0),
+            lag: progress.lag(),
+            staleness_ms: staleness.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+            state: progress.state.to_owned(),
+            source: progress.source.to_owned(),
+            entries: self.catalog.documents(),
+            bytes: self.catalog.bytes(),
+            ready: self.catalog.is_ready(),
+            tombstones: self.catalog.tombstones(),
+            evictions: self.catalog.evictions(),
+            hydrations: progress.hydrations,
+            gaps: progress.gaps,
+            replays: progress.replays,
+            undecodable: progress.undecodable,
+            reader: String::from(&*self.reader),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        // Progress is written whole, so a panic elsewhere leaves nothing half done.
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The answer of `/status`; [`STATUS_SCHEMA`] describes it. `null` means not known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReaderStatus {
+    /// The epoch of the reader's position.
+    pub epoch: Option<u64>,
+    /// The sequence of the reader's position: every change up to it is served.
+    pub sequence: Option<u64>,
+    /// The sequence of the database's head, as last heard.
+    pub head: Option<u64>,
+    /// `head` - `sequence`, where both are of one epoch.
+    pub lag: Option<u64>,
+    /// Milliseconds since the reader last knew that it had everything.
+    pub staleness_ms: Option<u64>,
+    /// The state of following.
+    pub state: String,
+    /// Where changes come from.
+    pub source: String,
+    /// Documents held, tombstones not counted.
+    pub entries: u64,
+    /// What all entries cost, in octets.
+    pub bytes: u64,
+    /// Whether reads are answered from the set.
+    pub ready: bool,
+    /// Tombstones held.
+    pub tombstones: u64,
+    /// Entries evicted since the start.
+    pub evictions: u64,
+    /// Hydrations completed since the start.
+    pub hydrations: u64,
+    /// Gaps met since the start.
+    pub gaps: u64,
+    /// Replays completed since the start.
+    pub replays: u64,
+    /// Envelopes that could not be decoded since the start.
+    pub undecodable: u64,
+    /// The reader's id on the bus.
+    pub reader: String,
+    /// The program's version.
+    pub version: String,
+}
