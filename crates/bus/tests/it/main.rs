@@ -1,0 +1,9 @@
+//! What users of the bus rely on: one contract, run against both implementations, and what each
+//! of them adds.
+
+#[macro_use]
+mod contract;
+
+mod memory;
+mod redis;
+mod redis_faults;

@@ -1,0 +1,64 @@
+//! The contract on Redis.
+
+use async_trait::async_trait;
+use bus::{Build, RedisBus};
+use testkit::redis::{RedisServer, namespace};
+
+use crate::contract::subject::{Faults, LOG_SEGMENTS, Subject};
+
+contract! { open }
+
+async fn open() -> Subject {
+    on(RedisServer::shared().await, &namespace())
+}
+
+/// A bus in a namespace of a server.
+pub(crate) fn on(server: &RedisServer, namespace: &str) -> Subject {
+    let bus = RedisBus::open(&server.url(), namespace)
+        .expect("the test's URL is valid")
+        .with_log_segments(LOG_SEGMENTS);
+    Subject {
+        publisher: Box::new(bus.clone()),
+        follower: Box::new(bus),
+        faults: Box::new(RedisFaults {
+            url: server.url(),
+            namespace: namespace.to_owned(),
+        }),
+    }
+}
+
+struct RedisFaults {
+    url: String,
+    namespace: String,
+}
+
+impl RedisFaults {
+    async fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        let client = redis::Client::open(self.url.as_str()).expect("the test's URL is valid");
+        let mut connection = client
+            .get_multiplexed_async_connection()
+            .await
+            .expect("the test's Redis answers");
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        let answer = command.query_async(&mut connection).await;
+        answer.unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    }
+}
+
+#[async_trait]
+impl Faults for RedisFaults {
+    async fn lose_everything(&self) {
+        let pattern = format!("{{{}}}:*", self.namespace);
+        let keys: Vec<String> = self.command(&["KEYS", &pattern]).await;
+        for key in keys {
+            let () = self.command(&["DEL", &key]).await;
+        }
+    }
+
+    async fn lose_bucket(&self, build: Build, bucket: u32) {
+        let key = format!("{{{}}}:snap:{:016x}:{bucket}", self.namespace, build.0);
+        let lost: u32 = self.command(&["DEL", &key]).await;
+        assert_eq!(lost, 1, "{key} was there");
+    }
+}
