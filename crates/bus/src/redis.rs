@@ -45,6 +45,9 @@ struct Inner {
 }
 
 impl RedisBus {
+    /// The namespace of the processes that people start.
+    pub const NAMESPACE: &str = "pressrun";
+
     /// A bus on the server at `url` (`redis://[user:password@]host[:port][/database]` or
     /// `redis+unix:///path`). It does not connect yet. Buses of different namespaces share a
     /// server without seeing each other.

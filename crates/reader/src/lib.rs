@@ -1,14 +1,24 @@
 //! A reader: holds every document in memory as finished octets, and serves them.
 //!
-//! [`catalog`] is the set, [`entry`] one prepared document of it, [`http`] the two planes that
-//! answer from it, [`status`] what the reader says of itself.
+//! In reading order: [`replica`] is the state machine that says what to do next, [`follow`] does
+//! it, [`catalog`] is the set that it fills, [`entry`] one prepared document of it, [`http`] the
+//! two planes that answer from it, [`status`] what the reader says of itself; [`app`] puts the
+//! parts on their threads.
 //!
 //! A request is never serialised, compressed, hashed or logged, and waits for nothing.
 
+pub mod app;
 pub mod catalog;
+pub mod config;
 pub mod entry;
+pub mod follow;
 pub mod http;
+mod lane;
+mod metrics;
+pub mod replica;
 pub mod status;
 
 #[cfg(test)]
 mod tests;
+
+pub use app::App;

@@ -6,6 +6,7 @@
 pub mod config;
 pub mod lifecycle;
 pub mod problem;
+pub mod process;
 pub mod readiness;
 pub mod server;
 pub mod target;

@@ -23,7 +23,7 @@ impl ConfigExit {
     }
 
     /// Problems, one a line: to standard error, status 64.
-    pub(super) fn usage(text: String) -> Self {
+    pub(crate) fn usage(text: String) -> Self {
         Self { text, code: USAGE }
     }
 

@@ -1,0 +1,159 @@
+//! The reader's settings.
+
+use std::{net::SocketAddr, num::NonZero};
+
+use http::HeaderValue;
+use service::config::{
+    ConfigExit, Environment, Process, Program, RedactedUrl, Rejected, Setting, Settings, process,
+    values,
+};
+use shared::limits::READER_ID_BYTES_MAX;
+
+/// The settings of [`ReaderConfig`].
+pub const SETTINGS: &[Setting] = &[
+    Setting::new(
+        "READER_LISTEN",
+        Some("127.0.0.1:8081"),
+        "Address and port that documents are read from",
+    ),
+    Setting::new(
+        "READER_ADMIN_LISTEN",
+        Some("127.0.0.1:9181"),
+        "Address and port of liveness, readiness, metrics and status",
+    ),
+    Setting::new(
+        "READER_THREADS",
+        None,
+        "Threads that answer reads, 1 to 1024; by default one per core",
+    ),
+    Setting::new(
+        "READER_CACHE_CONTROL",
+        Some("no-cache"),
+        "The Cache-Control of documents; no-cache means: store, but ask again",
+    ),
+    Setting::new(
+        "READER_ID",
+        None,
+        "The reader's name in the fleet, 1 to 64 visible characters; by default drawn at random",
+    ),
+];
+
+/// The bus of a reader that runs apart from its writer.
+pub const BUS_SETTINGS: &[Setting] = &[Setting::secret(
+    "REDIS_URL",
+    "Redis, as redis://[:PASSWORD@]HOST[:PORT][/DATABASE] or redis+unix:///PATH",
+)];
+
+/// The command `reader`.
+pub const PROGRAM: Program = Program {
+    name: "reader",
+    version: env!("CARGO_PKG_VERSION"),
+    about: "Holds every document in memory as finished bytes and serves it",
+    tables: &[SETTINGS, BUS_SETTINGS, process::SETTINGS],
+};
+
+/// Most data threads.
+const THREADS_MAX: u64 = 1024;
+
+/// What a reader is told, whatever its bus is.
+#[derive(Debug, Clone)]
+pub struct ReaderConfig {
+    /// `READER_LISTEN`: the data plane. Default `127.0.0.1:8081`; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// `READER_ADMIN_LISTEN`: the admin plane. Default `127.0.0.1:9181`.
+    pub admin_listen: SocketAddr,
+    /// `READER_THREADS`: data threads, 1 to 1024. Default: the cores this process may use.
+    pub threads: NonZero<usize>,
+    /// `READER_CACHE_CONTROL` on documents. Default `no-cache`.
+    pub cache_control: HeaderValue,
+    /// `READER_ID`: 1 to 64 visible ASCII characters. Default: `reader-` and 8 random digits.
+    pub id: String,
+}
+
+/// What the command `reader` is told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The reader itself.
+    pub reader: ReaderConfig,
+    /// `REDIS_URL`: the bus.
+    pub redis_url: RedactedUrl,
+    /// Logs, traces and the end of the process.
+    pub process: Process,
+}
+
+impl Config {
+    /// Reads arguments (the program's name first) and environment.
+    ///
+    /// # Errors
+    /// Help or version was asked for, or some values cannot be used: all problems together.
+    pub fn read<A>(
+        arguments: impl IntoIterator<Item = A>,
+        environment: &impl Environment,
+    ) -> Result<Self, ConfigExit>
+    where
+        A: Into<std::ffi::OsString> + Clone,
+    {
+        let mut settings = Settings::gather(&PROGRAM, arguments, environment)?;
+        let reader = ReaderConfig::read(&mut settings);
+        let redis_url = settings.required(
+            "REDIS_URL",
+            values::url_of(&["redis", "rediss", "redis+unix", "unix"]),
+        );
+        let process = Process::read(&mut settings);
+        settings.finish(|| {
+            Ok(Self {
+                reader: reader?,
+                redis_url: redis_url?,
+                process: process?,
+            })
+        })
+    }
+}
+
+impl ReaderConfig {
+    /// Reads the settings of [`SETTINGS`].
+    ///
+    /// # Errors
+    /// At least one is refused; all problems are noted.
+    pub fn read(settings: &mut Settings) -> Result<Self, Rejected> {
+        let listen = settings.address("READER_LISTEN");
+        let admin_listen = settings.address("READER_ADMIN_LISTEN");
+        let threads = settings.optional("READER_THREADS", threads);
+        let cache_control = settings.required("READER_CACHE_CONTROL", header_value);
+        let id = settings.optional("READER_ID", reader_id);
+        Ok(Self {
+            listen: listen?,
+            admin_listen: admin_listen?,
+            threads: threads?.unwrap_or_else(cores),
+            cache_control: cache_control?,
+            id: id?.unwrap_or_else(|| format!("reader-{:08x}", fastrand::u32(..))),
+        })
+    }
+}
+
+fn threads(text: &str) -> Result<NonZero<usize>, String> {
+    let count = values::count_in(1..=THREADS_MAX)(text)?;
+    usize::try_from(count)
+        .ok()
+        .and_then(NonZero::new)
+        .ok_or_else(|| "is not a number of threads".to_owned())
+}
+
+fn cores() -> NonZero<usize> {
+    std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN)
+}
+
+fn header_value(text: &str) -> Result<HeaderValue, String> {
+    HeaderValue::from_str(text).map_err(|_invalid| "is not the value of a header field".to_owned())
+}
+
+fn reader_id(text: &str) -> Result<String, String> {
+    let visible = text.bytes().all(|octet| octet.is_ascii_graphic());
+    if visible && (1..=READER_ID_BYTES_MAX).contains(&text.len()) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "is not 1 to {READER_ID_BYTES_MAX} visible ASCII characters"
+        ))
+    }
+}

@@ -1,0 +1,276 @@
+//! Drives the [`Replica`]: carries its effects out on the bus and the catalog, and tells it what
+//! came of them.
+//!
+//! One task does all of it, on a thread apart from those that answer reads.
+
+mod hydration;
+mod slot;
+
+use std::{sync::Arc, time::Duration};
+
+use bus::{BusError, FeedEvent, Follower, Subscription};
+use shared::FeedMessage;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, MissedTickBehavior, interval, sleep},
+};
+use tracing::{debug, info, warn};
+
+use crate::{
+    catalog::CatalogWriter,
+    replica::{Effect, Input, Replica, Timing},
+    status::{Progress, StatusCell},
+};
+
+use slot::Slot;
+
+/// How often deadlines are judged and the status is brought up to date.
+const TICK: Duration = Duration::from_millis(25);
+
+/// How often the reader registers its status with the bus.
+const REGISTER_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Inputs of a hydration that may wait for the machine; the hydration waits while it is full.
+const INPUTS_MAX: usize = 16;
+
+/// What the driver needs.
+#[derive(Debug)]
+pub struct Following {
+    /// Where changes come from.
+    pub bus: Arc<dyn Follower>,
+    /// What they are put into.
+    pub catalog: CatalogWriter,
+    /// Where the state is told.
+    pub status: StatusCell,
+    /// Where changes come from, in one word for the status.
+    pub source: &'static str,
+    /// This reader's name in the fleet, 1 to 64 octets.
+    pub reader: String,
+    /// The machine's delays.
+    pub timing: Timing,
+    /// Seeds the machine's jitter and nonces.
+    pub seed: u64,
+}
+
+/// Keeps the catalog equal to the database, for ever.
+///
+/// # Cancel safety
+/// Dropping the future stops it at once; the catalog keeps what it holds.
+pub async fn follow(following: Following) {
+    let reader = following.reader.clone();
+    let (replica, effects) = Replica::start(reader, following.timing, following.seed);
+    let (inputs_sender, inputs) = mpsc::channel(INPUTS_MAX);
+    let mut driver = Driver {
+        following,
+        replica,
+        started: Instant::now(),
+        registered_at: None,
+        subscription: None,
+        connecting: Slot::empty(),
+        hydrating: Slot::empty(),
+        replaying: Slot::empty(),
+        probing: Slot::empty(),
+        reporting: Slot::empty(),
+        registering: Slot::empty(),
+        inputs,
+        inputs_sender,
+    };
+    driver.carry_out(effects);
+    driver.run().await;
+}
+
+#[derive(Debug)]
+struct Driver {
+    following: Following,
+    replica: Replica,
+    started: Instant,
+    registered_at: Option<Instant>,
+    subscription: Option<Subscription>,
+    connecting: Slot<Result<Subscription, BusError>>,
+    hydrating: Slot<()>,
+    replaying: Slot<Input>,
+    probing: Slot<Result<(), BusError>>,
+    reporting: Slot<Result<(), BusError>>,
+    registering: Slot<Result<(), BusError>>,
+    /// What the hydration tells.
+    inputs: mpsc::Receiver<Input>,
+    inputs_sender: mpsc::Sender<Input>,
+}
+
+impl Driver {
+    async fn run(&mut self) {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                event = next_event(&mut self.subscription) => self.take_event(event),
+                made = self.connecting.finished() => self.take_subscription(made),
+                Some(input) = self.inputs.recv() => self.step(input),
+                input = self.replaying.finished() => self.step(input),
+                () = self.hydrating.finished() => {}
+                told = self.probing.finished() => note_failure(told),
+                told = self.reporting.finished() => note_failure(told),
+                told = self.registering.finished() => note_failure(told),
+                _ = ticks.tick() => {
+                    self.step(Input::Tick);
+                    self.tell();
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, input: Input) {
+        let mut effects = Vec::new();
+        self.replica
+            .step(self.started.elapsed(), input, &mut effects);
+        self.carry_out(effects);
+    }
+
+    /// Brings the status up to date, and registers it with the bus now and then.
+    fn tell(&mut self) {
+        let replica = &self.replica;
+        let counts = replica.counts();
+        self.following.status.set(Progress {
+            position: replica.position(),
+            head: replica.head(),
+            confirmed_at: replica.confirmed_at().map(|at| self.started + at),
+            state: replica.state().as_str(),
+            source: self.following.source,
+            hydrations: counts.hydrations,
+            gaps: counts.gaps,
+            replays: counts.replays,
+            undecodable: counts.undecodable,
+        });
+        let now = Instant::now();
+        let due = self
+            .registered_at
+            .is_none_or(|at| REGISTER_INTERVAL <= now - at);
+        if due && self.registering.is_empty() {
+            self.registered_at = Some(now);
+            let bus = Arc::clone(&self.following.bus);
+            let reader = self.following.reader.clone();
+            let status = self.following.status.status(now);
+            self.registering.put(async move {
+                let json = serde_json::to_string(&status).unwrap_or_default();
+                bus.register(&reader, &json).await
+            });
+        }
+    }
+
+    fn take_event(&mut self, event: Option<FeedEvent>) {
+        let input = match event {
+            Some(FeedEvent::Message(FeedMessage::Delivery(delivery))) => Input::Delivery(delivery),
+            Some(FeedEvent::Message(FeedMessage::Notice(slot))) => Input::Notice(slot),
+            Some(FeedEvent::Message(FeedMessage::Heartbeat(beat))) => Input::Heartbeat(beat),
+            Some(FeedEvent::Undecodable) => {
+                debug!("octets on the feed that are not a message");
+                return;
+            }
+            None => {
+                warn!("the subscription to the feed has ended");
+                Input::Disconnected
+            }
+        };
+        self.step(input);
+    }
+
+    fn take_subscription(&mut self, made: Result<Subscription, BusError>) {
+        match made {
+            Ok(subscription) => {
+                info!("subscribed to the feed");
+                self.subscription = Some(subscription);
+                self.step(Input::Subscribed);
+            }
+            Err(error) => {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "no subscription to the feed"
+                );
+                self.step(Input::Disconnected);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            self.carry_out_one(effect);
+        }
+    }
+
+    fn carry_out_one(&mut self, effect: Effect) {
+        let bus = Arc::clone(&self.following.bus);
+        let catalog = &mut self.following.catalog;
+        match effect {
+            Effect::Apply(envelope, seen_by) => {
+                catalog.apply(&envelope, seen_by);
+            }
+            Effect::Connect(delay) => {
+                self.subscription = None;
+                self.connecting.put(async move {
+                    sleep(delay).await;
+                    bus.subscribe().await
+                });
+            }
+            Effect::Hydrate(attempt, delay) => {
+                let inputs = self.inputs_sender.clone();
+                self.hydrating.put(async move {
+                    sleep(delay).await;
+                    hydration::hydrate(bus, attempt, inputs).await;
+                });
+            }
+            Effect::Replay(attempt, after) => self.replaying.put(async move {
+                match bus.replay(after).await {
+                    Ok(page) => Input::Replayed(attempt, page),
+                    Err(error) => {
+                        debug!(error = &error as &dyn std::error::Error, "replay failed");
+                        Input::ReplayFailed(attempt)
+                    }
+                }
+            }),
+            Effect::DropUnseen(attempt, floor) => {
+                let dropped = catalog.drop_unseen(attempt, floor);
+                info!(%floor, dropped, documents = catalog.catalog().documents(), "hydrated");
+            }
+            Effect::ForgetTombstones(through) => {
+                catalog.forget_tombstones(through);
+            }
+            Effect::ReportLost(build, bucket) => self
+                .reporting
+                .put(async move { bus.report_lost(build, bucket).await }),
+            Effect::Probe(nonce) if self.probing.is_empty() => {
+                let reader = self.following.reader.clone();
+                self.probing
+                    .put(async move { bus.probe(&reader, nonce).await });
+            }
+            // The one before is still on its way: this nonce is not sent, and so proves nothing.
+            Effect::Probe(_) => {}
+            Effect::SetReady(ready) => {
+                info!(ready, "readiness changed");
+                catalog.set_ready(ready);
+            }
+        }
+    }
+}
+
+/// The next event of the subscription; never, while there is none.
+async fn next_event(subscription: &mut Option<Subscription>) -> Option<FeedEvent> {
+    match subscription {
+        Some(live) => {
+            let event = live.next().await;
+            if event.is_none() {
+                *subscription = None;
+            }
+            event
+        }
+        None => std::future::pending().await,
+    }
+}
+
+fn note_failure(told: Result<(), BusError>) {
+    if let Err(error) = told {
+        debug!(
+            error = &error as &dyn std::error::Error,
+            "could not tell the bus"
+        );
+    }
+}

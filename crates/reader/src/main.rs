@@ -1,0 +1,32 @@
+//! The command `reader`.
+
+use std::{process::ExitCode, sync::Arc};
+
+use bus::RedisBus;
+use reader::{App, config::Config};
+use service::{Lifecycle, config::ProcessEnvironment, process::BoxError};
+use tracing::info;
+
+fn main() -> ExitCode {
+    match Config::read(std::env::args_os(), &ProcessEnvironment) {
+        Ok(config) => {
+            let process = config.process.clone();
+            service::process::run("reader", &process, |lifecycle| run(config, lifecycle))
+        }
+        Err(exit) => exit.report(),
+    }
+}
+
+async fn run(config: Config, lifecycle: Lifecycle) -> Result<(), BoxError> {
+    let bus = RedisBus::open(config.redis_url.expose(), RedisBus::NAMESPACE)?;
+    let id = config.reader.id.clone();
+    let app = App::build(config.reader, Arc::new(bus), "redis", lifecycle)?;
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        id,
+        listen = %app.listen_address()?,
+        admin = %app.admin_address()?,
+        "reader starts"
+    );
+    Ok(app.spawn()?.ended().await?)
+}

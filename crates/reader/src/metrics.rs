@@ -1,0 +1,178 @@
+//! What a reader measures.
+
+use std::sync::Arc;
+
+use service::server::ServerCounters;
+use telemetry::{Metrics, metrics::Unit};
+use tokio::time::Instant;
+
+use crate::{
+    http::counters::{ReadCounters, ReadCounts},
+    status::{Progress, ReaderStatus, StatusCell},
+};
+
+/// Outcomes of reads, in the order of [`outcome`].
+const OUTCOMES: &[&str] = &["hit", "not_modified", "absent", "not_ready", "bad_request"];
+
+/// Every metric of a reader.
+pub(crate) fn metrics(
+    status: &StatusCell,
+    reads: Vec<Arc<ReadCounters>>,
+    data: Arc<ServerCounters>,
+) -> Metrics {
+    let mut metrics = Metrics::new();
+    metrics.area("reads").counters_by(
+        "requests",
+        "Requests on the data plane by outcome",
+        "outcome",
+        OUTCOMES,
+        move |index| outcome(&ReadCounters::sum(reads.iter().map(|lane| &**lane)), index),
+    );
+    register_connections(&mut metrics, data);
+    register_feed(&mut metrics, status);
+    register_catalog(&mut metrics, status);
+    metrics
+}
+
+fn outcome(counts: &ReadCounts, index: usize) -> u64 {
+    let all = [
+        counts.hit,
+        counts.not_modified,
+        counts.absent,
+        counts.not_ready,
+        counts.bad_request,
+    ];
+    all[index]
+}
+
+fn register_connections(metrics: &mut Metrics, data: Arc<ServerCounters>) {
+    const EVENTS: &[&str] = &["accepted", "rejected", "timed_out", "malformed", "cut_off"];
+    let active = Arc::clone(&data);
+    metrics
+        .area("connections")
+        .counters_by(
+            "events",
+            "What happened to connections of the data plane",
+            "event",
+            EVENTS,
+            move |index| {
+                let all = [
+                    &data.accepted,
+                    &data.rejected,
+                    &data.timed_out,
+                    &data.malformed,
+                    &data.cut_off,
+                ];
+                all[index].get()
+            },
+        )
+        .gauge(
+            "active",
+            "Connections of the data plane open now",
+            None,
+            move || float(active.active.get()),
+        );
+}
+
+fn register_feed(metrics: &mut Metrics, status: &StatusCell) {
+    let progress = |read: fn(&Progress) -> f64| {
+        let status = status.clone();
+        move || read(&status.progress())
+    };
+    let count = |read: fn(&Progress) -> u64| {
+        let status = status.clone();
+        move || read(&status.progress())
+    };
+    let staleness = status.clone();
+    metrics
+        .area("feed")
+        .gauge(
+            "epoch",
+            "Epoch of the position; 0 until hydrated",
+            None,
+            progress(|now| float(now.position.map_or(0, |position| position.epoch.0))),
+        )
+        .gauge(
+            "sequence",
+            "Sequence of the position; 0 until hydrated",
+            None,
+            progress(|now| float(now.position.map_or(0, |position| position.sequence.0))),
+        )
+        .gauge(
+            "lag_sequences",
+            "Changes missing here; NaN while unknown",
+            None,
+            progress(|now| now.lag().map_or(f64::NAN, float)),
+        )
+        .gauge(
+            "staleness",
+            "Time since the reader last knew that it had everything; NaN while unknown",
+            Some(Unit::Seconds),
+            move || {
+                let age = staleness.progress().staleness(Instant::now());
+                age.map_or(f64::NAN, |age| age.as_secs_f64())
+            },
+        )
+        .counter(
+            "hydrations",
+            "Hydrations completed",
+            None,
+            count(|now| now.hydrations),
+        )
+        .counter(
+            "gaps",
+            "Subscriptions that ended",
+            None,
+            count(|now| now.gaps),
+        )
+        .counter(
+            "replays",
+            "Pages of the log read",
+            None,
+            count(|now| now.replays),
+        )
+        .counter(
+            "undecodable",
+            "Envelopes that could not be decoded",
+            None,
+            count(|now| now.undecodable),
+        );
+}
+
+fn register_catalog(metrics: &mut Metrics, status: &StatusCell) {
+    let read = |read: fn(&ReaderStatus) -> u64| {
+        let status = status.clone();
+        move || float(read(&status.status(Instant::now())))
+    };
+    let evictions = status.clone();
+    metrics
+        .area("catalog")
+        .gauge("documents", "Documents held", None, read(|now| now.entries))
+        .gauge(
+            "tombstones",
+            "Tombstones held",
+            None,
+            read(|now| now.tombstones),
+        )
+        .gauge(
+            "size",
+            "What all entries cost",
+            Some(Unit::Bytes),
+            read(|now| now.bytes),
+        )
+        .gauge(
+            "ready",
+            "1 while reads are answered, else 0",
+            None,
+            read(|now| u64::from(now.ready)),
+        )
+        .counter("evictions", "Entries evicted", None, move || {
+            evictions.status(Instant::now()).evictions
+        });
+}
+
+/// Gauges are doubles: beyond 2^53 the last digits are lost.
+#[expect(clippy::cast_precision_loss, reason = "a gauge has no more precision")]
+fn float(count: u64) -> f64 {
+    count as f64
+}

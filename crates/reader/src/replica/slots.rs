@@ -1,0 +1,112 @@
+//! The tip held, and the slots ahead of it that wait for their turn.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use shared::{Epoch, Link, Position, Sequence, Slot};
+
+/// Slots remembered ahead of the position. One more is not remembered: it stays a hole, which
+/// replay fills once the position has come near it.
+pub(super) const AHEAD_MAX: usize = 65_536;
+
+/// The last change up to which all are applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tip {
+    pub(super) position: Position,
+    pub(super) link: Link,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    tip: Option<Tip>,
+    /// Slots of one epoch above the tip, applied already: number to (`prev_link`, `link`).
+    ahead: BTreeMap<Sequence, (Link, Link)>,
+    /// Since when the slot after the tip is missing while a later one is here.
+    hole_since: Option<Duration>,
+}
+
+/// What became of the tip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Advance {
+    /// Nothing in line.
+    Stayed,
+    /// It moved.
+    Moved,
+    /// The next slot continues from another link than the one held: two histories.
+    Forked,
+}
+
+impl Slots {
+    pub(super) fn tip(&self) -> Option<Tip> {
+        self.tip
+    }
+
+    pub(super) fn position(&self) -> Option<Position> {
+        self.tip.map(|tip| tip.position)
+    }
+
+    /// The position, if it is of this epoch.
+    pub(super) fn position_in(&self, epoch: Epoch) -> Option<Position> {
+        self.position().filter(|position| position.epoch == epoch)
+    }
+
+    pub(super) fn hole_since(&self) -> Option<Duration> {
+        self.hole_since
+    }
+
+    /// Forgets the slots ahead: they belong to an epoch that has ended.
+    pub(super) fn forget_ahead(&mut self) {
+        self.ahead.clear();
+        self.hole_since = None;
+    }
+
+    /// Remembers a slot whose envelope is applied, unless the tip is past it.
+    pub(super) fn remember(&mut self, slot: &Slot) {
+        let passed = self
+            .position_in(slot.position.epoch)
+            .is_some_and(|position| slot.position <= position);
+        if !passed && self.ahead.len() < AHEAD_MAX {
+            self.ahead
+                .insert(slot.position.sequence, (slot.prev_link, slot.link));
+        }
+    }
+
+    /// Moves the tip over the slots that follow it, as far as their links match.
+    pub(super) fn advance(&mut self, epoch: Epoch, now: Duration) -> Advance {
+        let Some(tip) = self.tip.as_mut().filter(|tip| tip.position.epoch == epoch) else {
+            return Advance::Stayed;
+        };
+        let before = tip.position.sequence;
+        let mut forked = false;
+        while let Some((prev_link, link)) = self.ahead.remove(&tip.position.sequence.next()) {
+            if prev_link != tip.link {
+                forked = true;
+                break;
+            }
+            tip.position.sequence = tip.position.sequence.next();
+            tip.link = link;
+        }
+        let moved = tip.position.sequence > before;
+        if self.ahead.is_empty() {
+            self.hole_since = None;
+        } else if moved || self.hole_since.is_none() {
+            self.hole_since = Some(now);
+        }
+        match (forked, moved) {
+            (true, _) => Advance::Forked,
+            (false, true) => Advance::Moved,
+            (false, false) => Advance::Stayed,
+        }
+    }
+
+    /// Everything at or below `floor` is in the catalog: lifts the tip to it, unless it is past it
+    /// within the epoch already.
+    pub(super) fn lift(&mut self, floor: Tip) {
+        let lower = self
+            .position()
+            .is_none_or(|position| position < floor.position);
+        if lower {
+            self.tip = Some(floor);
+            self.ahead = self.ahead.split_off(&floor.position.sequence.next());
+        }
+    }
+}
