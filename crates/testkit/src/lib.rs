@@ -4,8 +4,10 @@
 //! on free ports in temporary directories, and they end with it, however it ends.
 
 pub mod builders;
+pub mod postgres;
 pub mod process;
 pub mod redis;
 pub mod wait;
 
+pub use postgres::Postgres;
 pub use wait::eventually;
