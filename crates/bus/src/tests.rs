@@ -1,7 +1,13 @@
 //! Tests of what only this crate sees; `tests/it` holds what any user of the bus relies on.
 
+use shared::Sequence;
+use testkit::{
+    builders::{EPOCH, link},
+    redis::{RedisServer, namespace},
+};
+
 use crate::{
-    FeedEvent, Subscription,
+    Begin, BucketRead, Build, FeedEvent, Follower, Publisher, RedisBus, Subscription,
     stored::{check_reader_id, check_status, sequence_of},
     subscription::{Cut, channel},
 };
@@ -56,4 +62,28 @@ fn reader_ids_and_statuses_keep_their_limits() {
     }
     assert!(check_status(&"x".repeat(crate::limits::STATUS_BYTES_MAX)).is_ok());
     assert!(check_status(&"x".repeat(crate::limits::STATUS_BYTES_MAX + 1)).is_err());
+}
+
+#[tokio::test]
+async fn superseded_rebuild_drops_nothing_of_its_successor() {
+    let server = RedisServer::shared().await;
+    let bus = RedisBus::open(&server.url(), &namespace()).unwrap();
+    let begin = |build| Begin {
+        term: 1,
+        epoch: EPOCH,
+        build,
+        head: Sequence(1),
+        link: link(1),
+        buckets: 1,
+    };
+    let (first, second) = (Build(1), Build(2));
+    assert_eq!(bus.begin(&begin(first)).await.unwrap(), Ok(()));
+    assert_eq!(bus.begin(&begin(second)).await.unwrap(), Ok(()));
+
+    // The first rebuild's leader was frozen before it cleared up.
+    bus.drop_other_builds(first).await;
+
+    let mut snapshot = bus.snapshot().await.unwrap();
+    let buckets = snapshot.buckets(second, &[0]).await.unwrap();
+    assert_ne!(buckets, [BucketRead::Lost]);
 }

@@ -22,7 +22,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long a step of a rebuild, or a read of many documents, may take.
-pub(super) const BULK_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BULK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Makes connections, and keeps one for commands.
 pub(super) struct Connection {

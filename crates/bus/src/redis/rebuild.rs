@@ -104,7 +104,7 @@ impl RedisBus {
     /// Drops the keys of all other builds, those of rebuilds that were never finished and of
     /// builds whose meta was lost among them. Paced: steps of at most [`DROP_KEYS`], each freed in
     /// Redis' background. What fails or takes too long here is left for the next rebuild.
-    pub(super) async fn drop_other_builds(&self, build: Build) {
+    pub(crate) async fn drop_other_builds(&self, build: Build) {
         match timeout(BULK_TIMEOUT, self.drop_all(build)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(?error, "earlier builds were not dropped"),

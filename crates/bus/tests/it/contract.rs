@@ -19,6 +19,8 @@ macro_rules! contract {
             publish::slots_out_of_order_advance_when_the_hole_is_filled
             publish::waiting_slots_of_another_history_do_not_advance
             publish::advance_is_bounded_and_goes_on_when_published_again
+            publish::writers_side_by_side_end_at_the_head
+            publish::any_order_with_repetitions_ends_in_the_same_snapshot
             publish::slot_at_or_below_published_through_is_a_no_op
             publish::slot_too_far_ahead_is_refused
             publish::fork_is_refused_and_changes_nothing

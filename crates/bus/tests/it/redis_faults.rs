@@ -6,9 +6,9 @@ use bus::{
     Begin, BucketRead, Build, BusError, FeedEvent, Follower, PublishOutcome, Publisher, RedisBus,
     Refusal,
 };
-use shared::{Position, Sequence};
+use shared::Sequence;
 use testkit::{
-    builders::{EPOCH, key, slot},
+    builders::{key, slot},
     eventually,
     process::free_port,
     redis::{RedisServer, namespace},
@@ -357,9 +357,10 @@ async fn paused_server_gives_timeouts_and_then_answers_again() {
     server.signal("STOP").expect("the server runs");
 
     let publications = [change(1, "a")];
+    let id = key("a");
     let (published_while, read) = tokio::join!(
         bus.publisher.publish(build, &publications),
-        bus.follower.replay(Position::new(EPOCH, Sequence(0))),
+        bus.follower.fetch(&id),
     );
     assert!(matches!(published_while, Err(BusError::Timeout(_))));
     assert!(matches!(read, Err(BusError::Timeout(_))));

@@ -1,7 +1,7 @@
 //! What travels on the feed.
 
 use bus::{
-    BusError, FeedEvent,
+    BusError, FeedEvent, Publication,
     limits::{INLINE_BYTES_MAX, STATUS_BYTES_MAX},
 };
 use shared::{
@@ -135,9 +135,13 @@ pub(crate) async fn slow_follower_sees_the_end_not_silence(bus: Subject) {
     let mut quick = bus.subscribe().await;
     // 80 MB, above what may wait for the slow one.
     let count = 1300;
+    let large = publication(slot(1), &of_size(INLINE_BYTES_MAX).sequence(count));
     for number in 1..=count {
-        let large = of_size(INLINE_BYTES_MAX).sequence(number);
-        bus.publish(build, publication(slot(number), &large)).await;
+        let publication = Publication {
+            slot: slot(number),
+            ..large.clone()
+        };
+        bus.publish(build, publication).await;
         assert_eq!(next_delivery(&mut quick).await.0, slot(number));
     }
     let mut seen = 0;

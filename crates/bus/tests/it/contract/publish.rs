@@ -100,6 +100,61 @@ pub(crate) async fn advance_is_bounded_and_goes_on_when_published_again(bus: Sub
     assert_eq!(bus.meta().await.tip, link(last));
 }
 
+pub(crate) async fn writers_side_by_side_end_at_the_head(bus: Subject) {
+    let build = bus.complete_at(0).await;
+    let writer = async |first: u64| {
+        for number in (first..=200).step_by(4) {
+            bus.publish(build, change(number, "a")).await;
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::join!(writer(4), writer(2), writer(1), writer(3));
+    let meta = bus.meta().await;
+    assert_eq!(
+        (meta.published_through, meta.tip),
+        (Sequence(200), link(200))
+    );
+    assert_eq!(bus.held_sequence("a").await, Some(200));
+}
+
+pub(crate) async fn any_order_with_repetitions_ends_in_the_same_snapshot(bus: Subject) {
+    let seed = fastrand::u64(..);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let build = bus.complete_at(0).await;
+    let head = 300;
+    let ids: Vec<String> = (0..20).map(|number| number.to_string()).collect();
+    // Each change with the sequence that its document had when it was rendered.
+    let of: Vec<usize> = (0..=head).map(|_| random.usize(..ids.len())).collect();
+    let mut publications = Vec::new();
+    let mut last = std::collections::BTreeMap::new();
+    for number in 1..=head {
+        last.insert(&ids[of[number]], number as u64);
+        for _ in 0..random.usize(1..4) {
+            let later: Vec<usize> = (number..=head)
+                .filter(|&later| of[later] == of[number])
+                .collect();
+            let current = *random.choice(&later).expect("it is its own") as u64;
+            let document = envelope().key(&ids[of[number]]).sequence(current);
+            publications.push(publication(slot(number as u64), &document));
+        }
+    }
+    random.shuffle(&mut publications);
+
+    bus.publish_all(build, &publications).await;
+
+    let through = bus.published_through().await;
+    assert_eq!(through, head as u64, "seed {seed}");
+    for (id, sequence) in last {
+        assert_eq!(
+            bus.held_sequence(id).await,
+            Some(sequence),
+            "{id}, seed {seed}"
+        );
+    }
+    let replay = bus.replay(0).await;
+    assert_eq!(replay.deliveries.len(), head, "seed {seed}");
+}
+
 pub(crate) async fn slot_at_or_below_published_through_is_a_no_op(bus: Subject) {
     let build = bus.complete_at(5).await;
     let mut feed = bus.subscribe().await;
