@@ -27,9 +27,10 @@ pub fn of(span: &Span) -> Option<String> {
     fields.remove(FIELD)
 }
 
-/// Makes `span` a child of the span that a `traceparent` names. Must be called before the span is
-/// first entered. Gives whether it was done: texts that are no `traceparent` are ignored, and so
-/// is everything where no traces are made.
+/// Makes `span` a child of the span that a `traceparent` names.
+///
+/// Must be called before the span is first entered. Gives whether it was done: texts that are no
+/// `traceparent` are ignored, and so is everything where no traces are made.
 pub fn set_parent(span: &Span, traceparent: &str) -> bool {
     if !has_shape(traceparent.as_bytes()) {
         return false;

@@ -55,7 +55,7 @@ impl Metrics {
         }
     }
 
-    /// Every metric now, as OpenMetrics text. Calls each closure once.
+    /// Every metric now, as `OpenMetrics` text. Calls each closure once.
     pub fn to_text(&self) -> String {
         let mut text = String::with_capacity(16 * 1024);
         let encoded = encode(&mut text, &self.registry);

@@ -79,10 +79,9 @@ impl Process {
         let log_filter = settings.text("RUST_LOG");
         let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
         let log_format = settings.choice("LOG_FORMAT", &formats);
-        let otlp_endpoint = settings.optional(
-            "OTEL_EXPORTER_OTLP_ENDPOINT",
-            values::url_of(&["http", "https"]),
-        );
+        // Without TLS: a collector stands beside the process, and forwards.
+        let otlp_endpoint =
+            settings.optional("OTEL_EXPORTER_OTLP_ENDPOINT", values::url_of(&["http"]));
         let service_name = settings.optional("OTEL_SERVICE_NAME", values::text);
         Ok(Self {
             drain_delay: drain_delay?,

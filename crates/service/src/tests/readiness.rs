@@ -15,5 +15,5 @@ fn ready_once_every_part_has_let_go() {
     drop(sockets);
     drop(again);
     assert!(readiness.is_ready());
-    assert!(readiness.clone().waiting_for().is_empty());
+    assert!(readiness.waiting_for().is_empty());
 }

@@ -12,8 +12,8 @@ use crate::{Config, LogFormat};
 struct Sink(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Sink {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(octets)
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(buf)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -45,7 +45,7 @@ async fn an_answer_before_the_content_arrives_although_content_follows() {
     let mut client = harness.connect().await;
     let head = b"POST /ignore HTTP/1.1\r\nhost: a\r\ncontent-length: 200000\r\n\r\n";
     client.send(head).await;
-    client.send(&[b'x'; 100_000]).await;
+    client.send(&vec![b'x'; 100_000]).await;
     let answer = client.receive().await;
     assert_eq!(answer.text(), "ignored");
 }

@@ -20,7 +20,7 @@ const PACE: Limits = Limits {
     idle_timeout: Duration::from_secs(75),
     content_timeout: Duration::from_secs(11),
     content_bytes_min: 100,
-    write_timeout: Duration::from_secs(60),
+    write_timeout: Duration::from_mins(1),
     ..LIMITS
 };
 
