@@ -348,6 +348,8 @@ fn inputs_of_abandoned_attempts_are_discarded() {
     machine.take(Input::SnapshotBegin(abandoned, Some(meta(5))));
     let failure = SnapshotFailure::Unavailable;
     machine.take(Input::SnapshotFailed(abandoned, failure));
+    let current = machine.attempt();
+    machine.take(Input::SnapshotBegin(current, Some(meta(5))));
     let late = machine.take(Input::SnapshotEnd(abandoned, Some(meta(5))));
     assert_eq!(late, []);
     assert_eq!(machine.sequence(), None);
@@ -452,4 +454,22 @@ fn tombstones_are_forgotten_up_to_the_position_while_at_rest() {
         asked.extend(machine.elapse(900));
     }
     assert!(asked.contains(&Effect::ForgetTombstones(position(5))));
+}
+
+#[test]
+fn tombstones_stay_while_a_hydration_runs() {
+    let mut machine = Machine::hydrated(5);
+    machine.elapse(4_900);
+    machine.take(Input::Subscribed);
+    machine.finish_replay(Vec::new(), 9);
+    assert_eq!(machine.replica.state(), State::Hydrating);
+    for _ in 0..3 {
+        machine.take(heartbeat(5, None));
+        let asked = machine.elapse(900);
+        assert!(
+            !asked
+                .iter()
+                .any(|effect| matches!(effect, Effect::ForgetTombstones(_)))
+        );
+    }
 }

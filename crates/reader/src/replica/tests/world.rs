@@ -2,7 +2,10 @@
 //! reorders, a catalog, and the machine between them. After every step it checks what a reader
 //! promises.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use bus::{Build, Meta, Replay};
 use bytes::Bytes;
@@ -30,7 +33,8 @@ enum Action {
     Heartbeat,
     Cut,
     Connect,
-    HydrateStep,
+    HydrateRead,
+    HydrateTell,
     HydrateFails,
     Replay,
     ReplayFails,
@@ -51,7 +55,8 @@ fn action() -> impl Strategy<Value = Action> {
         3 => Just(Action::Heartbeat),
         1 => Just(Action::Cut),
         3 => Just(Action::Connect),
-        6 => Just(Action::HydrateStep),
+        6 => Just(Action::HydrateRead),
+        6 => Just(Action::HydrateTell),
         1 => Just(Action::HydrateFails),
         3 => Just(Action::Replay),
         1 => Just(Action::ReplayFails),
@@ -97,6 +102,8 @@ struct World {
     connecting: bool,
     subscribed: bool,
     hydration: Option<RunningHydration>,
+    /// What hydrations have read and the machine has not taken yet.
+    told: VecDeque<Input>,
     replay: Option<(ReplayAttempt, Position)>,
     nonce: Option<u64>,
     catalog: BTreeMap<u8, Held>,
@@ -119,6 +126,7 @@ impl World {
             connecting: false,
             subscribed: false,
             hydration: None,
+            told: VecDeque::new(),
             replay: None,
             nonce: None,
             catalog: BTreeMap::new(),
@@ -153,7 +161,8 @@ impl World {
                 self.subscribed = true;
                 self.step(Input::Subscribed);
             }
-            Action::HydrateStep => self.hydrate_step(),
+            Action::HydrateRead => self.hydrate_read(),
+            Action::HydrateTell => self.hydrate_tell(),
             Action::HydrateFails => self.hydrate_fails(),
             Action::Replay => self.answer_replay(),
             Action::ReplayFails => {
@@ -182,7 +191,8 @@ impl World {
             }
             self.heartbeat();
             for _ in 0..2 + BUCKETS {
-                self.hydrate_step();
+                self.hydrate_read();
+                self.hydrate_tell();
             }
             self.answer_replay();
             self.elapse(Duration::from_millis(50));
@@ -248,7 +258,8 @@ impl World {
         }
     }
 
-    fn hydrate_step(&mut self) {
+    /// The hydration reads its next piece; the machine is told later, in order.
+    fn hydrate_read(&mut self) {
         let meta = self.meta();
         let Some(running) = &mut self.hydration else {
             return;
@@ -256,17 +267,25 @@ impl World {
         let attempt = running.attempt;
         let Some(begun) = running.meta else {
             running.meta = Some(meta);
-            self.step(Input::SnapshotBegin(attempt, Some(meta)));
+            self.told
+                .push_back(Input::SnapshotBegin(attempt, Some(meta)));
             return;
         };
         let bucket = running.next_bucket;
         running.next_bucket += 1;
         if bucket == BUCKETS || begun.build != meta.build {
             self.hydration = None;
-            self.step(Input::SnapshotEnd(attempt, Some(meta)));
+            self.told.push_back(Input::SnapshotEnd(attempt, Some(meta)));
         } else {
             let envelopes = self.bucket(bucket);
-            self.step(Input::SnapshotChunk(attempt, envelopes));
+            self.told
+                .push_back(Input::SnapshotChunk(attempt, envelopes));
+        }
+    }
+
+    fn hydrate_tell(&mut self) {
+        if let Some(input) = self.told.pop_front() {
+            self.step(input);
         }
     }
 
