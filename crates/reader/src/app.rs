@@ -140,7 +140,11 @@ impl App {
 
     fn spawn_admin(&self, parts: &Parts) -> io::Result<JoinHandle<io::Result<()>>> {
         let catalog = parts.catalog.catalog().clone();
-        let metrics = metrics(&parts.status, parts.counters.clone(), parts.data.counters());
+        let metrics = metrics(
+            &parts.status,
+            parts.counters.clone(),
+            &parts.data.counters(),
+        );
         let router = admin::router(AdminPlane {
             catalog,
             status: parts.status.clone(),

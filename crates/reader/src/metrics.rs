@@ -18,7 +18,7 @@ const OUTCOMES: &[&str] = &["hit", "not_modified", "absent", "not_ready", "bad_r
 pub(crate) fn metrics(
     status: &StatusCell,
     reads: Vec<Arc<ReadCounters>>,
-    data: Arc<ServerCounters>,
+    data: &Arc<ServerCounters>,
 ) -> Metrics {
     let mut metrics = Metrics::new();
     metrics.area("reads").counters_by(
@@ -28,7 +28,7 @@ pub(crate) fn metrics(
         OUTCOMES,
         move |index| outcome(&ReadCounters::sum(reads.iter().map(|lane| &**lane)), index),
     );
-    register_connections(&mut metrics, data);
+    data.register(&mut metrics);
     register_feed(&mut metrics, status);
     register_catalog(&mut metrics, status);
     metrics
@@ -43,35 +43,6 @@ fn outcome(counts: &ReadCounts, index: usize) -> u64 {
         counts.bad_request,
     ];
     all[index]
-}
-
-fn register_connections(metrics: &mut Metrics, data: Arc<ServerCounters>) {
-    const EVENTS: &[&str] = &["accepted", "rejected", "timed_out", "malformed", "cut_off"];
-    let active = Arc::clone(&data);
-    metrics
-        .area("connections")
-        .counters_by(
-            "events",
-            "What happened to connections of the data plane",
-            "event",
-            EVENTS,
-            move |index| {
-                let all = [
-                    &data.accepted,
-                    &data.rejected,
-                    &data.timed_out,
-                    &data.malformed,
-                    &data.cut_off,
-                ];
-                all[index].get()
-            },
-        )
-        .gauge(
-            "active",
-            "Connections of the data plane open now",
-            None,
-            move || float(active.active.get()),
-        );
 }
 
 fn register_feed(metrics: &mut Metrics, status: &StatusCell) {

@@ -34,6 +34,7 @@ mod content;
 mod counters;
 mod limits;
 pub(crate) mod meter;
+mod metrics;
 mod refusal;
 mod socket;
 pub(crate) mod watchdog;
