@@ -7,3 +7,6 @@
 pub mod document;
 pub mod render;
 pub mod store;
+
+#[cfg(test)]
+mod tests;

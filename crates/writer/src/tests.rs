@@ -1,0 +1,4 @@
+//! Tests of the writer's inside.
+
+mod document;
+mod post;
