@@ -2,3 +2,4 @@
 
 mod document;
 mod post;
+mod render;

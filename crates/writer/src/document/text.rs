@@ -76,11 +76,13 @@ fn copy_unicode_escape(input: &[u8], at: usize, output: &mut Vec<u8>) -> Result<
 /// The number of the escape `\uXXXX` at `input[at]`.
 fn code_unit(input: &[u8], at: usize) -> Result<u16, BodyError> {
     let digits = input.get(at + 2..at + 6).unwrap_or_default();
-    let hex = str::from_utf8(digits).unwrap_or_default();
-    if hex.len() == 4 && digits.iter().all(u8::is_ascii_hexdigit) {
-        u16::from_str_radix(hex, 16).or(Err(malformed(at + 2, "four hexadecimal digits")))
-    } else {
-        Err(malformed(at + 2, "four hexadecimal digits"))
+    let number = digits.iter().try_fold(0, |number: u16, &digit| {
+        let value = char::from(digit).to_digit(16)?;
+        Some(number << 4 | u16::try_from(value).ok()?)
+    });
+    match number {
+        Some(number) if digits.len() == 4 => Ok(number),
+        _ => Err(malformed(at + 2, "four hexadecimal digits")),
     }
 }
 
