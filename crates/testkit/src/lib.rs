@@ -3,7 +3,9 @@
 //! Nothing here uses a server that it finds: each test binary starts its own PostgreSQL and Redis
 //! on free ports in temporary directories, and they end with it, however it ends.
 
+pub mod postgres;
 pub mod process;
 pub mod wait;
 
+pub use postgres::Postgres;
 pub use wait::eventually;

@@ -10,13 +10,17 @@ use std::{
 };
 
 /// Starts `"$@"`, leaves its pid in `$PID_FILE`, and ends it once standard input closes: the
-/// kernel closes it when the test binary ends, even by SIGKILL.
+/// kernel closes it when the test binary ends, even by SIGKILL. QUIT ends PostgreSQL as a crash
+/// would, and lets it free its shared memory, which outlives processes; TERM ends Redis, which
+/// inherits QUIT as ignored. KILL is for those that hear neither.
 const WATCHDOG: &str = r#"
 "$@" </dev/null & server=$!
 echo "$server" > "$PID_FILE.new" && mv "$PID_FILE.new" "$PID_FILE"
 read -r _
-kill -CONT "$server" 2>/dev/null; kill -QUIT "$server" 2>/dev/null; kill -KILL "$server" 2>/dev/null
+kill -CONT "$server" 2>/dev/null; kill -QUIT "$server" 2>/dev/null; kill -TERM "$server" 2>/dev/null
+(sleep 3; kill -KILL "$server" 2>/dev/null) & killer=$!
 wait "$server"
+kill "$killer"
 [ -z "$REMOVE" ] || rm -rf "$REMOVE"
 "#;
 
@@ -45,7 +49,7 @@ impl ServerProcess {
             .args(["-c", WATCHDOG, "watchdog"])
             .args(command)
             .env("PID_FILE", pid_file)
-            .env("REMOVE", remove_directory.unwrap_or(Path::new("")))
+            .env("REMOVE", remove_directory.unwrap_or_else(|| Path::new("")))
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 
 /// How long [`eventually`] waits: far above what any awaited state takes, so that only a fault
 /// reaches it.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_mins(1);
 
 const PAUSE: Duration = Duration::from_millis(10);
 

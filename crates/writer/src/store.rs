@@ -1,93 +1,21 @@
 //! The truth: every SQL statement of the system lies below this module.
 //!
-//! [`Store`] is implemented by [`postgres`] and by [`sqlite`]; `contract` lists what both promise.
+//! [`Store`] is implemented by [`postgres`] and by [`sqlite`]; the tests' `contract` lists what both
+//! promise and runs against both.
 
+mod error;
+mod history;
+mod mutation;
 pub mod postgres;
+mod rows;
 pub mod sqlite;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use shared::{Epoch, Link, Position, ResourceKey, Sequence, Slot, Timestamp, Version};
 
-/// One write that a client asked for, valid in itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mutation {
-    /// The document.
-    pub key: ResourceKey,
-    /// What to do to it.
-    pub action: Action,
-    /// What must hold of the stored document for it to be done.
-    pub precondition: Precondition,
-}
-
-/// What a mutation does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Creates or replaces the document.
-    Put {
-        /// Minified JSON, UTF-8, at most [`shared::limits::BODY_BYTES_MAX`].
-        body: Bytes,
-        /// When the document ends to be served, if it does.
-        expires_at: Option<Timestamp>,
-    },
-    /// Deletes it, leaving a tombstone.
-    Delete,
-}
-
-/// What must hold of the stored document, judged under the feed lock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precondition {
-    /// Nothing.
-    None,
-    /// No live document has the key (`If-None-Match: *`).
-    Absent,
-    /// A live document has the key and bears this version (resolved from `If-Match`).
-    Version(Version),
-}
-
-/// What became of one mutation of a committed batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// A change was made: there was no live document before.
-    Created(Committed),
-    /// A change was made to a live document.
-    Updated(Committed),
-    /// The live document has this very body and expiry: no new version.
-    Unchanged {
-        /// Its version.
-        version: Version,
-        /// The position of its last change.
-        position: Position,
-    },
-    /// A change was made: the document is deleted.
-    Deleted(Committed),
-    /// Nothing to delete.
-    NotFound,
-    /// The precondition does not hold; nothing was done.
-    PreconditionFailed,
-}
-
-/// One change that a batch made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Committed {
-    /// The document's version after it.
-    pub version: Version,
-    /// Position and links of the change.
-    pub slot: Slot,
-    /// Database time of the change.
-    pub updated_at: Timestamp,
-}
-
-/// A committed batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Batch {
-    /// One outcome per mutation, in order.
-    pub outcomes: Vec<Outcome>,
-    /// The database's tip after it.
-    pub tip: Tip,
-    /// Whether the transaction found that history had broken and began a new epoch first.
-    pub began_epoch: bool,
-}
+pub use error::StoreError;
+pub use mutation::{Action, BATCH_MAX, Batch, Committed, Mutation, Outcome, Precondition};
 
 /// The last change that somebody knows of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +59,8 @@ pub struct Document {
 pub struct Change {
     /// The change's position and links.
     pub slot: Slot,
-    /// The document's current state, of a sequence at or above the slot's.
+    /// The document's current state, of a sequence at or above the slot's: several changes of one
+    /// key carry the same document.
     pub document: Document,
 }
 
@@ -151,36 +80,19 @@ pub struct ChangePage {
 pub struct DocumentPage {
     /// The epoch in the same snapshot: pages of different epochs must not be joined.
     pub epoch: Epoch,
-    /// The documents above the key asked for; fewer than the limit means the end.
+    /// The documents above the key asked for.
     pub documents: Vec<Document>,
+    /// The last key of this page, to ask for the next one with; `None` at the end.
+    pub next: Option<ResourceKey>,
 }
 
-/// Why the store could not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The database is away, busy beyond its deadlines, or answered with an error; a transaction
-    /// that was under way was rolled back or never began.
-    #[error("{operation} failed")]
-    Unavailable {
-        /// What was being done.
-        operation: &'static str,
-        /// The database's own word.
-        #[source]
-        source: sqlx::Error,
-    },
-    /// COMMIT was sent and no answer came, and looking the batch's link up failed as well: whether
-    /// the batch is stored is unknown.
-    #[error("the outcome of a commit is unknown")]
-    CommitUnknown(#[source] sqlx::Error),
-    /// The database is not fit to hold the truth, e.g. `synchronous_commit` is off.
-    #[error("{0}")]
-    Unsuitable(String),
-    /// The schema is not the one this version needs.
-    #[error("migrations failed")]
-    Migrate(#[source] sqlx::migrate::MigrateError),
-    /// The database holds what this version never writes.
-    #[error("unexpected {0} in the database")]
-    Unexpected(&'static str),
+/// What [`Store::prune`] removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pruned {
+    /// Rows of the log.
+    pub changes: u64,
+    /// Deleted documents that no row of the log names any more.
+    pub tombstones: u64,
 }
 
 /// The database that holds the truth.
@@ -193,10 +105,14 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// `known` was seen (else begins a new epoch in the same transaction), judges each mutation,
     /// applies those that hold, advances the head by one per change and commits.
     ///
-    /// No key occurs twice in `batch`, and it has at most [`BATCH_MAX`] mutations.
-    ///
     /// # Errors
     /// Nothing was changed, except for [`StoreError::CommitUnknown`].
+    ///
+    /// # Panics
+    /// A key occurs twice in `batch`, or it has more than [`BATCH_MAX`] mutations.
+    ///
+    /// # Cancel safety
+    /// None: whether the batch is stored is unknown to a caller that stops waiting.
     async fn commit(&self, known: Option<Tip>, batch: &[Mutation]) -> Result<Batch, StoreError>;
 
     /// The feed row and the database's clock, from the primary.
@@ -212,13 +128,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn document(&self, key: &ResourceKey) -> Result<Option<Document>, StoreError>;
 
     /// At most `limit` changes above `after`, whose bodies together pass [`PAGE_BYTES`] by at most
-    /// one body.
+    /// one body. The end is reached when the last one's sequence is the feed's head.
     ///
     /// # Errors
     /// The database is away.
     async fn changes(&self, after: Sequence, limit: u32) -> Result<ChangePage, StoreError>;
 
-    /// At most `limit` documents and tombstones above `after` in key order.
+    /// At most `limit` (at least 1) documents and tombstones above `after`, ordered by the octets of
+    /// the collection, then of the id. Their bodies together pass [`PAGE_BYTES`] by at most one
+    /// body.
     ///
     /// # Errors
     /// The database is away.
@@ -228,7 +146,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         limit: u32,
     ) -> Result<DocumentPage, StoreError>;
 
-    /// How many documents and tombstones there are, roughly: to choose the number of buckets.
+    /// How many documents and tombstones there are: to choose the number of buckets. Reads an index
+    /// from end to end; for a rebuild, not for a heartbeat.
     ///
     /// # Errors
     /// The database is away.
@@ -246,6 +165,21 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// The database is away.
     async fn begin_epoch(&self) -> Result<Tip, StoreError>;
+
+    /// Keys and versions of at most `limit` live documents whose `expires_at` has passed by the
+    /// database's clock, the longest expired first. They are deleted through [`Self::commit`] with
+    /// [`Precondition::Version`], so that one written again meanwhile stays.
+    ///
+    /// # Errors
+    /// The database is away.
+    async fn expired(&self, limit: u32) -> Result<Vec<(ResourceKey, Version)>, StoreError>;
+
+    /// Removes at most `limit` changes below `floor`, the lowest first, and at most `limit`
+    /// tombstones below the lowest change then kept.
+    ///
+    /// # Errors
+    /// The database is away.
+    async fn prune(&self, floor: Sequence, limit: u32) -> Result<Pruned, StoreError>;
 
     /// Tries to become the leader: takes the lock that at most one process holds and the next
     /// term. `None` where another process leads.
@@ -267,12 +201,12 @@ pub trait Lease: Send + std::fmt::Debug {
     /// Keeps the lease and reads the feed, on the lease's own connection.
     ///
     /// # Errors
-    /// The lease is lost; drop it.
+    /// The lease is lost; drop it. Every later call fails as well.
+    ///
+    /// # Cancel safety
+    /// A call that is dropped before it ends loses the lease.
     async fn beat(&mut self) -> Result<Feed, StoreError>;
 }
-
-/// Most mutations of one batch.
-pub const BATCH_MAX: usize = 512;
 
 /// About how many octets of bodies one page of changes or documents carries.
 pub const PAGE_BYTES: usize = 4 * 1024 * 1024;

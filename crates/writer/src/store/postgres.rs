@@ -1,1 +1,195 @@
 //! The truth in PostgreSQL.
+
+mod commit;
+mod lease;
+mod pages;
+mod session;
+
+pub use session::{
+    ACQUIRE_TIMEOUT, BEAT_TIMEOUT, CONNECT_TIMEOUT, IDLE_IN_TRANSACTION_TIMEOUT, LEASE_TIMEOUT,
+    LOCK_TIMEOUT, OPERATION_TIMEOUT, PostgresOptions, STATEMENT_TIMEOUT,
+};
+
+use std::sync::LazyLock;
+
+use async_trait::async_trait;
+use shared::{ResourceKey, Sequence, Version};
+use sqlx::{
+    PgPool, Postgres,
+    migrate::Migrator,
+    pool::PoolConnection,
+    postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
+};
+
+use self::session::in_time;
+use super::{
+    Batch, ChangePage, Document, DocumentPage, Feed, Lease, Mutation, Pruned, Store, StoreError,
+    Tip,
+};
+
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrations = sqlx::migrate!("../../migrations/postgres");
+    // A newer version may have migrated already: expand/contract keeps that safe.
+    migrations.set_ignore_missing(true);
+    migrations
+});
+
+/// The database has no such table (PostgreSQL, appendix A).
+const UNDEFINED_TABLE: &str = "42P01";
+
+/// The truth in PostgreSQL 14 or later, which every writer shares.
+///
+/// Every operation has deadlines, on this side and on the server's; see the constants here. A
+/// connection on which anything failed is closed rather than used again.
+#[derive(Debug)]
+pub struct PostgresStore {
+    pool: PgPool,
+    /// For connections outside the pool.
+    connect: PgConnectOptions,
+    options: PostgresOptions,
+}
+
+impl PostgresStore {
+    /// Connects, and checks that the database is a primary, has the schema and does not acknowledge
+    /// commits that it may lose.
+    ///
+    /// # Errors
+    /// [`StoreError::Unsuitable`] where a check fails or `url` is not one; else the database is
+    /// away.
+    pub async fn connect(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
+        let connect = session::options(url)?;
+        let pool = PgPoolOptions::new()
+            .max_connections(options.connections_max)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_lazy_with(connect.clone());
+        let mut connection = session::open(&connect).await?;
+        session::check(&mut connection).await?;
+        check_schema(&mut connection).await?;
+        Ok(Self {
+            pool,
+            connect,
+            options,
+        })
+    }
+
+    /// Applies the migrations that are missing. Safe to run from several processes at once. Waits
+    /// for as long as they take.
+    ///
+    /// # Errors
+    /// One failed, or one was applied with other content; else the database is away.
+    pub async fn migrate(url: &str) -> Result<(), StoreError> {
+        let mut connection = session::open(&session::untimed_options(url)?).await?;
+        MIGRATIONS
+            .run_direct(None, &mut connection, false)
+            .await
+            .map_err(StoreError::Migrate)
+    }
+
+    async fn acquire(
+        &self,
+        operation: &'static str,
+    ) -> Result<PoolConnection<Postgres>, StoreError> {
+        self.pool
+            .acquire()
+            .await
+            .map_err(StoreError::unavailable(operation))
+    }
+}
+
+/// Gives a connection back, or closes it at once where what it was used for failed: it may still
+/// wait for an answer, or hold a transaction open.
+fn settle<T>(
+    connection: PoolConnection<Postgres>,
+    result: Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    if result.is_err() {
+        drop(connection.detach());
+    }
+    result
+}
+
+async fn check_schema(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let query = sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success");
+    let applied: Vec<i64> = match in_time(OPERATION_TIMEOUT, query.fetch_all(connection)).await {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(UNDEFINED_TABLE) => {
+            Vec::new()
+        }
+        applied => applied.map_err(StoreError::unavailable("checking the schema"))?,
+    };
+    match MIGRATIONS
+        .iter()
+        .find(|migration| !applied.contains(&migration.version))
+    {
+        None => Ok(()),
+        Some(missing) => Err(StoreError::Unsuitable(format!(
+            "the database lacks migration {} ({}): start the writer with WRITER_MIGRATE=true once",
+            missing.version, missing.description
+        ))),
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn commit(&self, known: Option<Tip>, batch: &[Mutation]) -> Result<Batch, StoreError> {
+        commit::commit(self, known, batch).await
+    }
+
+    async fn feed(&self) -> Result<Feed, StoreError> {
+        let mut connection = self.acquire("reading the feed").await?;
+        let feed = pages::feed(&mut connection, OPERATION_TIMEOUT).await;
+        settle(connection, feed)
+    }
+
+    async fn document(&self, key: &ResourceKey) -> Result<Option<Document>, StoreError> {
+        let mut connection = self.acquire("reading a document").await?;
+        let document = pages::document(&mut connection, key).await;
+        settle(connection, document)
+    }
+
+    async fn changes(&self, after: Sequence, limit: u32) -> Result<ChangePage, StoreError> {
+        let mut connection = self.acquire("reading changes").await?;
+        let page = pages::changes(&mut connection, after, limit).await;
+        settle(connection, page)
+    }
+
+    async fn documents(
+        &self,
+        after: Option<&ResourceKey>,
+        limit: u32,
+    ) -> Result<DocumentPage, StoreError> {
+        let mut connection = self.acquire("reading documents").await?;
+        let page = pages::documents(&mut connection, after, limit).await;
+        settle(connection, page)
+    }
+
+    async fn count(&self) -> Result<u64, StoreError> {
+        let mut connection = self.acquire("counting documents").await?;
+        let count = pages::count(&mut connection).await;
+        settle(connection, count)
+    }
+
+    async fn confirm(&self, known: Tip) -> Result<Tip, StoreError> {
+        commit::confirm(self, known).await
+    }
+
+    async fn begin_epoch(&self) -> Result<Tip, StoreError> {
+        commit::begin_epoch(self).await
+    }
+
+    async fn expired(&self, limit: u32) -> Result<Vec<(ResourceKey, Version)>, StoreError> {
+        let mut connection = self.acquire("finding expired documents").await?;
+        let expired = pages::expired(&mut connection, limit).await;
+        settle(connection, expired)
+    }
+
+    async fn prune(&self, floor: Sequence, limit: u32) -> Result<Pruned, StoreError> {
+        let mut connection = self.acquire("pruning").await?;
+        let pruned = pages::prune(&mut connection, floor, limit).await;
+        settle(connection, pruned)
+    }
+
+    async fn lead(&self) -> Result<Option<Box<dyn Lease>>, StoreError> {
+        let lease = lease::take(&self.connect).await?;
+        Ok(lease.map(|lease| Box::new(lease) as Box<dyn Lease>))
+    }
+}

@@ -1,0 +1,339 @@
+//! A private PostgreSQL.
+
+use std::{
+    ffi::OsString,
+    fs::Permissions,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tempfile::TempDir;
+use tokio::{
+    sync::OnceCell,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    eventually,
+    process::{ServerProcess, find_program, free_port},
+};
+
+/// Where packages put the programs that Debian keeps out of `PATH`.
+const PROGRAMS: &str = "/usr/lib/postgresql";
+
+const INSTALL: &str = "apt-get install postgresql";
+
+/// How long one start may take, crash recovery included.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often to start, on another port or once an earlier server's remains are gone.
+const STARTS_MAX: usize = 20;
+
+const PAUSE: Duration = Duration::from_millis(20);
+
+static SHARED: OnceCell<Postgres> = OnceCell::const_new();
+
+/// A PostgreSQL server of this test binary, on loopback, that ends with it.
+///
+/// Its disk is not synced (`fsync` off): it survives the death of its processes, not of the machine.
+#[derive(Debug)]
+pub struct Postgres {
+    /// `None` while it is stopped.
+    server: Option<ServerProcess>,
+    programs: PathBuf,
+    directory: PathBuf,
+    /// Removes the directory of a dedicated server; the shared one's watchdog does it.
+    remover: Option<TempDir>,
+    port: u16,
+    databases: AtomicU32,
+}
+
+impl Postgres {
+    /// The server that this binary's tests share, started by the first one to ask.
+    ///
+    /// # Panics
+    /// It is not installed, or does not start.
+    pub async fn shared() -> &'static Self {
+        SHARED
+            .get_or_init(|| async {
+                let mut postgres = Self::prepare();
+                // A static is never dropped.
+                if let Some(directory) = postgres.remover.take() {
+                    postgres.directory = directory.keep();
+                }
+                postgres.launch().await;
+                postgres
+            })
+            .await
+    }
+
+    /// A server of one's own, to be killed, frozen and restarted.
+    ///
+    /// # Panics
+    /// It is not installed, or does not start.
+    pub async fn dedicated() -> Self {
+        let mut postgres = Self::prepare();
+        postgres.launch().await;
+        postgres
+    }
+
+    /// Makes an empty database and gives its URL.
+    ///
+    /// # Panics
+    /// The server does not answer.
+    pub async fn create_database(&self) -> String {
+        let name = self.new_name();
+        self.execute(&self.url("postgres"), &format!("CREATE DATABASE {name}"))
+            .await;
+        self.url(&name)
+    }
+
+    /// Makes a copy of a database, as a backup would, and gives its URL. Ends all sessions of the
+    /// original.
+    ///
+    /// # Panics
+    /// The server does not answer.
+    pub async fn copy_database(&self, url: &str) -> String {
+        let original = url.rsplit('/').next().unwrap_or_default();
+        let copy = self.new_name();
+        let create = &format!("CREATE DATABASE {copy} TEMPLATE {original}");
+        // A pool may reconnect between the two.
+        eventually("the database to be copied", || async move {
+            self.end_sessions(url).await;
+            let mut connection = connect(&self.url("postgres")).await?;
+            let created = connection.execute(AssertSqlSafe(create.clone())).await;
+            created.ok()
+        })
+        .await;
+        self.url(&copy)
+    }
+
+    /// Ends all sessions of a database but the one that does it, as a crash of each would.
+    ///
+    /// # Panics
+    /// The server does not answer.
+    pub async fn end_sessions(&self, url: &str) {
+        let database = url.rsplit('/').next().unwrap_or_default();
+        let end = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = '{database}' AND pid <> pg_backend_pid()"
+        );
+        self.execute(&self.url("postgres"), &end).await;
+    }
+
+    /// Runs one statement in the database of `url`, as a superuser.
+    ///
+    /// # Panics
+    /// It fails.
+    pub async fn execute(&self, url: &str, statement: &str) {
+        let mut connection = eventually("a session", || connect(url)).await;
+        let executed = connection
+            .execute(AssertSqlSafe(statement.to_owned()))
+            .await;
+        if let Err(error) = executed {
+            panic!("{statement}: {error}");
+        }
+    }
+
+    /// The URL of a database of this server.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// The port on loopback. It stays the same over restarts.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Sends a signal to the server's first process: `"STOP"` keeps it from accepting, `"QUIT"` ends
+    /// all of it as a crash would, `"KILL"` ends that process at once and the others soon after.
+    ///
+    /// # Panics
+    /// It is not running.
+    pub fn signal(&self, signal: &str) {
+        let server = self.server.as_ref().expect("the server runs");
+        if let Err(error) = server.signal(signal) {
+            panic!("{error}");
+        }
+    }
+
+    /// Ends the server as a crash would. What was committed is there after [`Self::restart`].
+    pub fn stop(&mut self) {
+        drop(self.server.take());
+    }
+
+    /// Starts it again on the same port and directory.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub async fn restart(&mut self) {
+        self.stop();
+        self.launch().await;
+    }
+
+    /// Everything but a running server.
+    fn prepare() -> Self {
+        let directory = tempfile::Builder::new()
+            .prefix("pressrun-postgres-")
+            .permissions(Permissions::from_mode(0o755))
+            .tempdir()
+            .expect("a temporary directory can be made");
+        let programs = programs();
+        initialise(&programs, directory.path());
+        Self {
+            server: None,
+            programs,
+            directory: directory.path().to_owned(),
+            remover: Some(directory),
+            port: 0,
+            databases: AtomicU32::new(0),
+        }
+    }
+
+    async fn launch(&mut self) {
+        let is_first = self.port == 0;
+        let mut log = String::new();
+        for _ in 0..STARTS_MAX {
+            if is_first {
+                self.port = free_port().expect("a port is free");
+            }
+            let server = self.spawn();
+            if self.becomes_ready(&server).await {
+                self.server = Some(server);
+                return;
+            }
+            log = server.log();
+            drop(server);
+            sleep(PAUSE).await;
+        }
+        panic!("PostgreSQL does not start:\n{log}");
+    }
+
+    fn spawn(&self) -> ServerProcess {
+        let mut command = as_server_user();
+        command.push(self.programs.join("postgres").into());
+        command.push("-D".into());
+        command.push(data(&self.directory).into());
+        for setting in [
+            format!("port={}", self.port),
+            "listen_addresses=127.0.0.1".to_owned(),
+            "unix_socket_directories=".to_owned(),
+            "max_connections=200".to_owned(),
+            "shared_buffers=16MB".to_owned(),
+            // In the directory, so that nothing stays behind in shared memory.
+            "dynamic_shared_memory_type=mmap".to_owned(),
+            "fsync=off".to_owned(),
+            "full_page_writes=off".to_owned(),
+            "wal_level=minimal".to_owned(),
+            "max_wal_senders=0".to_owned(),
+        ] {
+            command.push("-c".into());
+            command.push(setting.into());
+        }
+        let remove = self.remover.is_none().then_some(self.directory.as_path());
+        let pid_file = self.directory.join("server.pid");
+        ServerProcess::start(&command, &pid_file, remove).expect("a shell can be started")
+    }
+
+    /// Whether it accepts sessions before it gives up or the time is over.
+    async fn becomes_ready(&self, server: &ServerProcess) -> bool {
+        let deadline = Instant::now() + START_TIMEOUT;
+        let url = self.url("postgres");
+        while Instant::now() < deadline {
+            if connect(&url).await.is_some() {
+                return true;
+            }
+            let log = server.log();
+            // The port was taken, or a killed server's processes have not all ended yet.
+            let has_given_up = [
+                "could not create any TCP",
+                "pre-existing shared",
+                "lock file",
+            ];
+            if has_given_up.iter().any(|words| log.contains(words)) {
+                return false;
+            }
+            sleep(PAUSE).await;
+        }
+        false
+    }
+
+    fn new_name(&self) -> String {
+        format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+async fn connect(url: &str) -> Option<PgConnection> {
+    let connected = timeout(Duration::from_secs(5), PgConnection::connect(url)).await;
+    connected.ok()?.ok()
+}
+
+fn initialise(programs: &Path, directory: &Path) {
+    let mut command = as_server_user();
+    if !command.is_empty() {
+        run(Command::new("chown").arg("postgres").arg(directory));
+    }
+    command.push(programs.join("initdb").into());
+    run(Command::new(&command[0])
+        .args(&command[1..])
+        .args(["--username=postgres", "--auth=trust", "--no-sync"])
+        .args(["--encoding=UTF8", "--locale=C", "--pgdata"])
+        .arg(data(directory)));
+}
+
+fn data(directory: &Path) -> PathBuf {
+    directory.join("data")
+}
+
+/// PostgreSQL refuses to run as root; its package brings a user for it.
+fn as_server_user() -> Vec<OsString> {
+    let user = run(Command::new("id").arg("-u"));
+    if user.trim() != "0" {
+        return Vec::new();
+    }
+    [
+        "setpriv",
+        "--reuid=postgres",
+        "--regid=postgres",
+        "--clear-groups",
+    ]
+    .map(OsString::from)
+    .to_vec()
+}
+
+/// The newest installed version's programs.
+fn programs() -> PathBuf {
+    let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir(PROGRAMS)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|version| {
+            let number = version.file_name().to_str()?.parse().ok()?;
+            Some((number, version.path().join("bin")))
+        })
+        .collect();
+    versions.sort_by(|a, b| b.cmp(a));
+    let directories: Vec<PathBuf> = versions.into_iter().map(|(_number, path)| path).collect();
+    let initdb = find_program("initdb", &directories, INSTALL);
+    // PATH may hold a link to it, beside which `postgres` is not.
+    let initdb = initdb.canonicalize().unwrap_or(initdb);
+    initdb.parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// Its output.
+fn run(command: &mut Command) -> String {
+    let output = match command.current_dir("/").output() {
+        Ok(output) => output,
+        Err(error) => panic!("{command:?}: {error}"),
+    };
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}

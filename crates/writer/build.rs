@@ -1,0 +1,6 @@
+//! Rebuilds the crate when a migration is added: `sqlx::migrate!` embeds the folders.
+
+fn main() {
+    println!("cargo::rerun-if-changed=../../migrations/postgres");
+    println!("cargo::rerun-if-changed=../../migrations/sqlite");
+}

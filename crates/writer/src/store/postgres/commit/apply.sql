@@ -1,0 +1,67 @@
+-- Judges a batch, and applies and logs what holds, in one statement: bodies travel once, and none
+-- travels back. Runs under the feed lock, so nothing changes between judging and applying.
+--
+-- $1 collections  $2 ids  $3 bodies (NULL deletes)  $4 expiry in microseconds (NULL: none)
+-- $5 precondition (NULL: none, 0: absent, else the version)  $6 links  $7 head  $8 link at the head
+WITH moment AS MATERIALIZED (
+    SELECT clock_timestamp() AS now
+),
+item AS (
+    SELECT collection, id, body, from_micros(expires) AS expires_at, required, link, place
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
+        WITH ORDINALITY AS i (collection, id, body, expires, required, link, place)
+),
+judged AS MATERIALIZED (
+    SELECT i.*, d.version AS version_before, d.sequence AS sequence_before, d.created_at,
+        d.version IS NOT NULL AND d.deleted_at IS NULL AS is_live,
+        CASE
+            WHEN i.required = 0 AND d.version IS NOT NULL AND d.deleted_at IS NULL THEN 'failed'
+            WHEN i.required > 0
+                AND (d.version IS DISTINCT FROM i.required OR d.deleted_at IS NOT NULL) THEN 'failed'
+            WHEN d.version IS NULL OR d.deleted_at IS NOT NULL
+                THEN CASE WHEN i.body IS NULL THEN 'not found' ELSE 'created' END
+            WHEN i.body IS NULL THEN 'deleted'
+            WHEN octet_length(i.body) = d.body_bytes AND i.body = d.body::text
+                AND i.expires_at IS NOT DISTINCT FROM d.expires_at THEN 'unchanged'
+            ELSE 'updated'
+        END AS verdict
+    FROM item i LEFT JOIN documents d USING (collection, id)
+),
+change AS MATERIALIZED (
+    SELECT place, collection, id, body, expires_at, link, created_at, is_live,
+        coalesce(version_before, 0) + 1 AS version,
+        $7::bigint + row_number() OVER (ORDER BY place) AS sequence,
+        lag(link, 1, $8::bigint) OVER (ORDER BY place) AS prev_link
+    FROM judged
+    WHERE verdict IN ('created', 'updated', 'deleted')
+),
+stored AS (
+    INSERT INTO documents AS d (
+        collection, id, version, sequence, prev_link, link, body, body_bytes,
+        created_at, updated_at, expires_at, deleted_at
+    )
+    SELECT collection, id, version, sequence, prev_link, link, body::json,
+        coalesce(octet_length(body), 0),
+        CASE WHEN is_live THEN created_at ELSE now END, now, expires_at,
+        CASE WHEN body IS NULL THEN now END
+    FROM change, moment
+    ON CONFLICT (collection, id) DO UPDATE SET
+        version = excluded.version, sequence = excluded.sequence,
+        prev_link = excluded.prev_link, link = excluded.link,
+        body = excluded.body, body_bytes = excluded.body_bytes,
+        created_at = excluded.created_at, updated_at = excluded.updated_at,
+        expires_at = excluded.expires_at, deleted_at = excluded.deleted_at
+),
+logged AS (
+    INSERT INTO changes (sequence, collection, id, version, prev_link, link, at)
+    SELECT sequence, collection, id, version, prev_link, link, now FROM change, moment
+),
+advanced AS (
+    UPDATE feed SET head = last.sequence, link = last.link
+    FROM (SELECT sequence, link FROM change ORDER BY sequence DESC LIMIT 1) AS last
+)
+SELECT j.verdict, to_micros(now) AS now, c.prev_link, c.link,
+    coalesce(c.version, j.version_before) AS version,
+    coalesce(c.sequence, j.sequence_before) AS sequence
+FROM judged j LEFT JOIN change c USING (place), moment
+ORDER BY j.place

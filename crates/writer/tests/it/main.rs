@@ -1,0 +1,3 @@
+//! The writer from outside.
+
+mod store;

@@ -1,0 +1,11 @@
+//! Both stores keep one contract; each keeps some promises of its own.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails where its helpers do; Clippy knows only test functions by itself"
+)]
+
+pub(crate) mod contract;
+pub(crate) mod fixture;
+mod postgres;
+mod sqlite;
