@@ -8,3 +8,6 @@ pub mod commit;
 pub mod document;
 pub mod render;
 pub mod store;
+
+#[cfg(test)]
+mod tests;

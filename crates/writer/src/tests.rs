@@ -1,0 +1,5 @@
+//! Tests of the writer's inside.
+
+mod document;
+mod post;
+mod render;
