@@ -1,0 +1,145 @@
+//! The writer's settings.
+
+use std::net::SocketAddr;
+
+use service::config::{
+    ConfigExit, Environment, Process, Program, RedactedUrl, Rejected, Setting, Settings, process,
+    values,
+};
+
+use crate::render::Codings;
+
+/// The settings of [`WriterConfig`].
+pub const SETTINGS: &[Setting] = &[
+    Setting::new(
+        "WRITER_LISTEN",
+        Some("127.0.0.1:8080"),
+        "Address and port that documents are written to",
+    ),
+    Setting::new(
+        "WRITER_ADMIN_LISTEN",
+        Some("127.0.0.1:9180"),
+        "Address and port of the internal plane: liveness, metrics, status, feed, snapshot",
+    ),
+    Setting::new(
+        "CODINGS",
+        Some("br,gzip,zstd"),
+        "Content codings made beside identity, separated by commas; none for none",
+    ),
+    Setting::switch(
+        "ALLOW_UNAUTHENTICATED_WRITES",
+        "Let anybody who reaches WRITER_LISTEN write, even where it is not loopback",
+    ),
+];
+
+/// The servers of a writer that runs apart from its readers.
+pub const SERVER_SETTINGS: &[Setting] = &[
+    Setting::secret(
+        "DATABASE_URL",
+        "PostgreSQL, as postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE",
+    ),
+    Setting::secret(
+        "REDIS_URL",
+        "Redis, as redis://[:PASSWORD@]HOST[:PORT][/DATABASE] or redis+unix:///PATH",
+    ),
+    Setting::switch(
+        "WRITER_MIGRATE",
+        "Bring the database's schema up to date at the start",
+    ),
+];
+
+/// The command `writer`.
+pub const PROGRAM: Program = Program {
+    name: "writer",
+    version: env!("CARGO_PKG_VERSION"),
+    about: "Commits documents, renders them once and publishes them",
+    tables: &[SETTINGS, SERVER_SETTINGS, process::SETTINGS],
+};
+
+/// What a writer is told, whatever its database and bus are.
+#[derive(Debug, Clone)]
+pub struct WriterConfig {
+    /// `WRITER_LISTEN`: the public plane. Default `127.0.0.1:8080`; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// `WRITER_ADMIN_LISTEN`: the internal plane. Default `127.0.0.1:9180`.
+    pub admin_listen: SocketAddr,
+    /// `CODINGS` made beside identity. Default br, gzip and zstd.
+    pub codings: Codings,
+}
+
+/// What the command `writer` is told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The writer itself.
+    pub writer: WriterConfig,
+    /// `DATABASE_URL`: the truth.
+    pub database_url: RedactedUrl,
+    /// `WRITER_MIGRATE`: whether to bring the schema up to date at the start. Default no.
+    pub migrate: bool,
+    /// `REDIS_URL`: the bus.
+    pub redis_url: RedactedUrl,
+    /// Logs, traces and the end of the process.
+    pub process: Process,
+}
+
+impl Config {
+    /// Reads arguments (the program's name first) and environment.
+    ///
+    /// # Errors
+    /// Help or version was asked for, or some values cannot be used: all problems together.
+    pub fn read<A>(
+        arguments: impl IntoIterator<Item = A>,
+        environment: &impl Environment,
+    ) -> Result<Self, ConfigExit>
+    where
+        A: Into<std::ffi::OsString> + Clone,
+    {
+        let mut settings = Settings::gather(&PROGRAM, arguments, environment)?;
+        let writer = WriterConfig::read(&mut settings);
+        let database_url =
+            settings.required("DATABASE_URL", values::url_of(&["postgres", "postgresql"]));
+        let migrate = settings.switch("WRITER_MIGRATE");
+        let redis_url = settings.required(
+            "REDIS_URL",
+            values::url_of(&["redis", "rediss", "redis+unix", "unix"]),
+        );
+        let process = Process::read(&mut settings);
+        settings.finish(|| {
+            Ok(Self {
+                writer: writer?,
+                database_url: database_url?,
+                migrate: migrate?,
+                redis_url: redis_url?,
+                process: process?,
+            })
+        })
+    }
+}
+
+impl WriterConfig {
+    /// Reads the settings of [`SETTINGS`].
+    ///
+    /// # Errors
+    /// At least one is refused; all problems are noted.
+    pub fn read(settings: &mut Settings) -> Result<Self, Rejected> {
+        let listen = settings.address("WRITER_LISTEN");
+        let admin_listen = settings.address("WRITER_ADMIN_LISTEN");
+        let codings = settings.required("CODINGS", |text| {
+            text.parse::<Codings>().map_err(|error| error.to_string())
+        });
+        let open = settings.switch("ALLOW_UNAUTHENTICATED_WRITES");
+        let listen = listen.and_then(|listen| match open {
+            Ok(false) if !listen.ip().is_loopback() => Err(settings.reject(
+                "WRITER_LISTEN",
+                "is not loopback, so anybody could write; give --allow-unauthenticated-writes \
+                 where something in front of the writer checks who may",
+            )),
+            _ => Ok(listen),
+        });
+        Ok(Self {
+            listen: listen?,
+            admin_listen: admin_listen?,
+            codings: codings?,
+        })
+    }
+}

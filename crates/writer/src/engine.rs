@@ -1,0 +1,133 @@
+//! The tasks behind the routes: the commit loop, the live publisher and the leader.
+
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+
+use bus::Publisher;
+use tokio::{
+    sync::mpsc,
+    task::{JoinError, JoinHandle},
+    time::timeout,
+};
+use tracing::warn;
+
+use crate::{
+    commit::{Committer, QUEUE_MAX},
+    leader::{Leader, LeaderCounters},
+    publish::{PublishCounters, publish},
+    render::{Codings, Renderer},
+    store::{Store, Tip},
+};
+
+/// Batches that may wait to be published. Beyond it they are left to the leader's sweep.
+const PUBLISH_QUEUE_BATCHES: usize = 64;
+
+/// How long a starting writer waits for the bus to tell the last tip. Without it, its first commit
+/// cannot tell whether history stands.
+const META_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What the routes work with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Where writes go in.
+    pub committer: Committer,
+    /// Where reads come from.
+    pub store: Arc<dyn Store>,
+    /// Makes representations.
+    pub renderer: Renderer,
+    /// What this process does as leader.
+    pub leader: Arc<LeaderCounters>,
+    /// What became of its own changes.
+    pub publisher: Arc<PublishCounters>,
+}
+
+/// The running tasks.
+#[derive(Debug)]
+pub struct Engine {
+    parts: Parts,
+    committing: JoinHandle<()>,
+    publishing: JoinHandle<()>,
+    leading: JoinHandle<()>,
+}
+
+impl Engine {
+    /// Starts every task.
+    pub async fn start(codings: Codings, store: Arc<dyn Store>, bus: Arc<dyn Publisher>) -> Self {
+        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let renderer = Renderer::new(codings, threads);
+        let (sink, committed) = mpsc::channel(PUBLISH_QUEUE_BATCHES);
+        let known = known_tip(&*bus).await;
+        let (committer, commit_loop) = Committer::new(Arc::clone(&store), QUEUE_MAX, known, sink);
+        let publisher = Arc::new(PublishCounters::default());
+        let leader = Arc::new(LeaderCounters::default());
+        let leading = Leader {
+            store: Arc::clone(&store),
+            bus: Arc::clone(&bus),
+            renderer: renderer.clone(),
+            counters: Arc::clone(&leader),
+        };
+        Self {
+            committing: tokio::spawn(commit_loop.run()),
+            publishing: tokio::spawn(publish(committed, bus, Arc::clone(&publisher))),
+            leading: tokio::spawn(leading.run()),
+            parts: Parts {
+                committer,
+                store,
+                renderer,
+                leader,
+                publisher,
+            },
+        }
+    }
+
+    /// What the routes work with.
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// Waits until a task ends by itself, which none should.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn failed(&mut self) -> Option<JoinError> {
+        let ended = tokio::select! {
+            ended = &mut self.committing => ended,
+            ended = &mut self.publishing => ended,
+            ended = &mut self.leading => ended,
+        };
+        ended.err()
+    }
+
+    /// Commits what is queued, publishes it, and gives leadership up.
+    ///
+    /// # Errors
+    /// A task had panicked.
+    pub async fn finish(self) -> Result<(), JoinError> {
+        self.parts.committer.shut_down();
+        self.committing.await?;
+        // The commit loop held the sending end.
+        self.publishing.await?;
+        self.leading.abort();
+        Ok(())
+    }
+}
+
+/// The last tip that the bus knows, so that the first commit can tell whether history stands.
+async fn known_tip(bus: &dyn Publisher) -> Option<Tip> {
+    match timeout(META_PATIENCE, bus.meta()).await {
+        Ok(Ok(meta)) => meta.map(|meta| Tip {
+            position: meta.position(),
+            link: meta.tip,
+        }),
+        Ok(Err(error)) => {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "the bus is away: the database's history is taken as it is"
+            );
+            None
+        }
+        Err(_) => {
+            warn!("the bus does not answer: the database's history is taken as it is");
+            None
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What a writer says of itself: readiness, status, metrics.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use service::{Lifecycle, ServerCounters};
+use telemetry::Metrics;
+
+use crate::{
+    commit::{CommitCounters, QUEUE_MAX},
+    engine::Parts,
+    http::{Inspect, Status},
+    leader::LeaderCounters,
+};
+
+/// Answers from memory; see [`Inspect`].
+pub(crate) struct Inspector {
+    parts: Parts,
+    lifecycle: Lifecycle,
+    metrics: Metrics,
+}
+
+impl Inspector {
+    /// Of a writer whose database is there. `connections` are those of the public plane.
+    pub(crate) fn new(
+        parts: Parts,
+        lifecycle: Lifecycle,
+        connections: &Arc<ServerCounters>,
+    ) -> Self {
+        let mut metrics = Metrics::new();
+        register_commit(&mut metrics, &parts);
+        register_publish(&mut metrics, &parts);
+        register_leader(&mut metrics, &parts);
+        connections.register(&mut metrics);
+        Self {
+            parts,
+            lifecycle,
+            metrics,
+        }
+    }
+}
+
+impl Inspect for Inspector {
+    fn ready(&self) -> Result<(), String> {
+        if self.lifecycle.is_serving() {
+            Ok(())
+        } else {
+            Err("this writer is draining".to_owned())
+        }
+    }
+
+    fn metrics(&self) -> String {
+        self.metrics.to_text()
+    }
+
+    fn status(&self) -> Status {
+        let leader = &self.parts.leader;
+        let leads = leader.leads.load(Ordering::Relaxed);
+        let seen = leader.seen();
+        let tips = self.parts.committer.tip().into_iter().chain(seen.tip);
+        let tip = tips.max_by_key(|tip| tip.position);
+        Status {
+            release: env!("CARGO_PKG_VERSION"),
+            ready: self.lifecycle.is_serving(),
+            draining: !self.lifecycle.is_serving(),
+            epoch: tip.map(|tip| tip.position.epoch.0),
+            head: tip.map(|tip| tip.position.sequence.0),
+            published_through: seen.published_through.map(|sequence| sequence.0),
+            leader: leads,
+            term: leads.then(|| leader.term.load(Ordering::Relaxed)),
+            queue_depth: self.parts.committer.queue_depth(),
+            queue_max: QUEUE_MAX,
+        }
+    }
+}
+
+impl fmt::Debug for Inspector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inspector")
+            .field("parts", &self.parts)
+            .field("lifecycle", &self.lifecycle)
+            .finish_non_exhaustive()
+    }
+}
+
+fn register_commit(metrics: &mut Metrics, parts: &Parts) {
+    const OUTCOMES: &[&str] = &[
+        "committed",
+        "rejected",
+        "abandoned",
+        "refused",
+        "failed",
+        "unknown",
+    ];
+    let read = |read: fn(&CommitCounters) -> &AtomicU64| {
+        let committer = parts.committer.clone();
+        move || read(committer.counters()).load(Ordering::Relaxed)
+    };
+    let by_outcome = parts.committer.clone();
+    let depth = parts.committer.clone();
+    metrics
+        .area("commit")
+        .counters_by(
+            "writes",
+            "Writes by outcome",
+            "outcome",
+            OUTCOMES,
+            move |index| {
+                let counters = by_outcome.counters();
+                let all = [
+                    &counters.mutations,
+                    &counters.rejected,
+                    &counters.abandoned,
+                    &counters.refused,
+                    &counters.failed,
+                    &counters.unknown,
+                ];
+                all[index].load(Ordering::Relaxed)
+            },
+        )
+        .counter(
+            "batches",
+            "Batches committed",
+            None,
+            read(|all| &all.batches),
+        )
+        .counter("changes", "Changes made", None, read(|all| &all.changes))
+        .counter(
+            "epochs",
+            "New epochs begun by a commit",
+            None,
+            read(|all| &all.epochs),
+        )
+        .counter(
+            "unpublished",
+            "Changes left to the sweep, the publisher's queue being full",
+            None,
+            read(|all| &all.dropped),
+        )
+        .gauge(
+            "queue_depth",
+            "Writes that wait for a batch",
+            None,
+            move || u32::try_from(depth.queue_depth()).map_or(f64::MAX, f64::from),
+        );
+}
+
+fn register_publish(metrics: &mut Metrics, parts: &Parts) {
+    const OUTCOMES: &[&str] = &["published", "refused", "abandoned"];
+    let publisher = Arc::clone(&parts.publisher);
+    metrics.area("publish").counters_by(
+        "changes",
+        "This process' own changes by what became of them on the bus",
+        "outcome",
+        OUTCOMES,
+        move |index| {
+            let all = [
+                &publisher.published,
+                &publisher.refused,
+                &publisher.abandoned,
+            ];
+            all[index].load(Ordering::Relaxed)
+        },
+    );
+}
+
+fn register_leader(metrics: &mut Metrics, parts: &Parts) {
+    let read = |read: fn(&LeaderCounters) -> &AtomicU64| {
+        let leader = Arc::clone(&parts.leader);
+        move || read(&leader).load(Ordering::Relaxed)
+    };
+    let leads = Arc::clone(&parts.leader);
+    metrics
+        .area("leader")
+        .gauge(
+            "leads",
+            "1 while this process leads, else 0",
+            None,
+            move || f64::from(u8::from(leads.leads.load(Ordering::Relaxed))),
+        )
+        .counter(
+            "heartbeats",
+            "Heartbeats sent",
+            None,
+            read(|all| &all.heartbeats),
+        )
+        .counter(
+            "heartbeats_failed",
+            "Heartbeats that the bus did not take",
+            None,
+            read(|all| &all.heartbeats_failed),
+        )
+        .counter(
+            "swept",
+            "Slots published by sweeps",
+            None,
+            read(|all| &all.swept),
+        )
+        .counter(
+            "rebuilds",
+            "Rebuilds begun",
+            None,
+            read(|all| &all.rebuilds),
+        )
+        .counter(
+            "rounds_failed",
+            "Rounds that failed, the bus or the database being away",
+            None,
+            read(|all| &all.rounds_failed),
+        )
+        .counter(
+            "forks",
+            "Times that bus and database told of different histories",
+            None,
+            read(|all| &all.forks),
+        );
+}

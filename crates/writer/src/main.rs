@@ -1,0 +1,47 @@
+//! The command `writer`.
+
+use std::{process::ExitCode, sync::Arc};
+
+use bus::RedisBus;
+use service::{Lifecycle, config::ProcessEnvironment, process::BoxError};
+use tracing::info;
+use writer::{
+    App,
+    config::Config,
+    store::{
+        Store, StoreError,
+        postgres::{PostgresOptions, PostgresStore},
+    },
+};
+
+fn main() -> ExitCode {
+    match Config::read(std::env::args_os(), &ProcessEnvironment) {
+        Ok(config) => {
+            let process = config.process.clone();
+            service::process::run("writer", &process, |lifecycle| run(config, lifecycle))
+        }
+        Err(exit) => exit.report(),
+    }
+}
+
+async fn run(config: Config, lifecycle: Lifecycle) -> Result<(), BoxError> {
+    let bus = RedisBus::open(config.redis_url.expose(), RedisBus::NAMESPACE)?;
+    let app = App::build(config.writer, Arc::new(bus), lifecycle)?;
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        listen = %app.listen_address()?,
+        admin = %app.admin_address()?,
+        "writer starts"
+    );
+    let url = config.database_url.expose();
+    let open_store = async || open_store(url, config.migrate).await;
+    Ok(app.run(open_store).await?)
+}
+
+async fn open_store(url: &str, migrate: bool) -> Result<Arc<dyn Store>, StoreError> {
+    if migrate {
+        PostgresStore::migrate(url).await?;
+    }
+    let store = PostgresStore::connect(url, PostgresOptions::default()).await?;
+    Ok(Arc::new(store))
+}

@@ -1,0 +1,149 @@
+//! Publishes what this process has committed, at once.
+//!
+//! It is allowed to fail: what it does not bring to the bus, the leader's sweep does.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use bus::{Build, BusError, Publication, PublishOutcome, Publisher, Refusal};
+use shared::{Envelope, codec};
+use tokio::sync::mpsc;
+use tracing::{debug, warn};
+
+use crate::commit::CommittedChange;
+
+/// Changes published by one call at most.
+const BATCH_MAX: usize = 512;
+
+/// What became of this process' own changes.
+#[derive(Debug, Default)]
+pub struct PublishCounters {
+    /// Changes that the bus took, or had already.
+    pub published: AtomicU64,
+    /// Changes that the bus refused.
+    pub refused: AtomicU64,
+    /// Changes given up because the bus was away or holds no snapshot yet.
+    pub abandoned: AtomicU64,
+}
+
+/// Publishes until the sending side of `committed` is gone and everything in it is handled.
+pub async fn publish(
+    mut committed: mpsc::Receiver<Vec<CommittedChange>>,
+    bus: Arc<dyn Publisher>,
+    counters: Arc<PublishCounters>,
+) {
+    let mut live = Live {
+        bus,
+        counters,
+        build: None,
+    };
+    while let Some(mut changes) = committed.recv().await {
+        while changes.len() < BATCH_MAX
+            && let Ok(more) = committed.try_recv()
+        {
+            changes.extend(more);
+        }
+        live.publish(&changes).await;
+    }
+}
+
+struct Live {
+    bus: Arc<dyn Publisher>,
+    counters: Arc<PublishCounters>,
+    /// The build that the bus last accepted changes into.
+    build: Option<Build>,
+}
+
+impl Live {
+    async fn publish(&mut self, changes: &[CommittedChange]) {
+        let publications: Vec<_> = changes.iter().filter_map(publication).collect();
+        if let Err(error) = self.try_publish(publications).await {
+            self.build = None;
+            debug!(error = &error as &dyn std::error::Error, "not published");
+            count(&self.counters.abandoned, changes.len());
+        }
+    }
+
+    /// Publishes, and once more into the new build where the snapshot was rebuilt meanwhile.
+    async fn try_publish(&mut self, publications: Vec<Publication>) -> Result<(), BusError> {
+        let mut waiting = publications;
+        for _ in 0..2 {
+            let Some(build) = self.current_build().await? else {
+                break;
+            };
+            let outcomes = self.bus.publish(build, &waiting).await?;
+            waiting = self.sort_out(waiting, &outcomes);
+            if waiting.is_empty() {
+                return Ok(());
+            }
+            self.build = None;
+        }
+        count(&self.counters.abandoned, waiting.len());
+        Ok(())
+    }
+
+    async fn current_build(&mut self) -> Result<Option<Build>, BusError> {
+        if self.build.is_none() {
+            self.build = self.bus.meta().await?.map(|meta| meta.build);
+        }
+        Ok(self.build)
+    }
+
+    /// Counts what is settled and gives what another build might still take.
+    fn sort_out(
+        &self,
+        publications: Vec<Publication>,
+        outcomes: &[PublishOutcome],
+    ) -> Vec<Publication> {
+        let mut again = Vec::new();
+        for (publication, outcome) in publications.into_iter().zip(outcomes) {
+            match outcome {
+                PublishOutcome::Published(_) | PublishOutcome::Duplicate => {
+                    count(&self.counters.published, 1);
+                }
+                PublishOutcome::Refused(Refusal::OtherBuild | Refusal::NoMeta) => {
+                    again.push(publication);
+                }
+                PublishOutcome::Refused(refusal) => {
+                    warn!(?refusal, position = %publication.slot.position, "publication refused");
+                    count(&self.counters.refused, 1);
+                }
+            }
+        }
+        again
+    }
+}
+
+fn count(counter: &AtomicU64, by: usize) {
+    counter.fetch_add(by as u64, Ordering::Relaxed);
+}
+
+/// The publication of a committed change; `None`, logged, where it has no encoding, which no
+/// document within the limits reaches.
+fn publication(change: &CommittedChange) -> Option<Publication> {
+    let envelope = Envelope {
+        position: change.slot.position,
+        prev_link: change.slot.prev_link,
+        link: change.slot.link,
+        version: change.version,
+        updated_at: change.updated_at,
+        expires_at: change.expires_at,
+        key: change.key.clone(),
+        change: change.change.clone(),
+        extensions: Vec::new(),
+    };
+    match codec::encode(&envelope) {
+        Ok(envelope) => Some(Publication {
+            slot: change.slot,
+            sequence: change.slot.position.sequence,
+            key: change.key.clone(),
+            envelope,
+        }),
+        Err(error) => {
+            warn!(error = &error as &dyn std::error::Error, key = %change.key, "cannot be encoded");
+            None
+        }
+    }
+}
