@@ -4,6 +4,7 @@ pub(crate) mod feed;
 pub(crate) mod mend;
 pub(crate) mod publish;
 pub(crate) mod rebuild;
+pub(crate) mod refusal;
 pub(crate) mod replay;
 pub(crate) mod snapshot;
 pub(crate) mod subject;
@@ -21,15 +22,15 @@ macro_rules! contract {
             publish::advance_is_bounded_and_goes_on_when_published_again
             publish::writers_side_by_side_end_at_the_head
             publish::any_order_with_repetitions_ends_in_the_same_snapshot
-            publish::slot_at_or_below_published_through_is_a_no_op
-            publish::slot_too_far_ahead_is_refused
-            publish::fork_is_refused_and_changes_nothing
-            publish::links_are_compared_in_all_their_bits
-            publish::other_epoch_is_refused
-            publish::other_build_is_refused
-            publish::empty_bus_refuses
-            publish::refused_publication_does_not_keep_the_next_from_being_tried
-            publish::lost_bucket_is_refused_and_clears_complete
+            refusal::slot_at_or_below_published_through_is_a_no_op
+            refusal::slot_too_far_ahead_is_refused
+            refusal::fork_is_refused_and_changes_nothing
+            refusal::links_are_compared_in_all_their_bits
+            refusal::other_epoch_is_refused
+            refusal::other_build_is_refused
+            refusal::empty_bus_refuses
+            refusal::refused_publication_does_not_keep_the_next_from_being_tried
+            refusal::lost_bucket_is_refused_and_clears_complete
             publish::largest_numbers_survive
             rebuild::begin_starts_an_incomplete_empty_snapshot
             rebuild::rebuild_in_turn_completes
@@ -41,6 +42,7 @@ macro_rules! contract {
             rebuild::finish_exposes_a_lost_chunk
             rebuild::chunk_into_a_lost_bucket_is_refused
             rebuild::empty_bus_refuses_chunk_and_finish
+            rebuild::sequences_are_compared_in_all_their_bits
             rebuild::live_publishing_during_a_rebuild_stays
             rebuild::bucket_counts_keep_their_limits
             mend::mend_corrects_missing_older_and_damaged_documents
@@ -62,6 +64,7 @@ macro_rules! contract {
             replay::replay_delivers_the_current_envelope
             replay::replay_ends_at_a_hole
             replay::replay_ends_at_a_lost_document
+            replay::full_page_that_ends_at_a_lost_document_promises_no_more
             replay::replay_below_the_log_gives_nothing
             replay::replay_of_another_epoch_gives_nothing
             replay::replay_of_an_empty_bus_gives_nothing

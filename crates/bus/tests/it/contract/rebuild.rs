@@ -176,6 +176,19 @@ pub(crate) async fn empty_bus_refuses_chunk_and_finish(bus: Subject) {
     assert_eq!(finished.expect("the bus answers"), Err(Refusal::NoMeta));
 }
 
+pub(crate) async fn sequences_are_compared_in_all_their_bits(bus: Subject) {
+    let begin = begin_at(1 << 40);
+    bus.begin(&begin).await;
+    let newer = (1 << 32) + 1;
+    for (index, sequence) in (0..).zip([2, newer, (1 << 32) - 1, (1 << 32) | 1]) {
+        let stored = bus
+            .chunk(begin.build, index, &[document(sequence, "a")])
+            .await;
+        assert_eq!(stored, Ok(()));
+    }
+    assert_eq!(bus.held_sequence("a").await, Some(newer));
+}
+
 pub(crate) async fn live_publishing_during_a_rebuild_stays(bus: Subject) {
     let begin = begin_at(5);
     bus.begin(&begin).await;

@@ -93,6 +93,19 @@ pub(crate) async fn replay_ends_at_a_lost_document(bus: Subject) {
     assert!(!replay.more);
 }
 
+pub(crate) async fn full_page_that_ends_at_a_lost_document_promises_no_more(bus: Subject) {
+    let build = bus.complete_at(0).await;
+    bus.publish_range(build, 1, REPLAY_SLOTS_MAX + 10).await;
+    bus.faults
+        .lose_bucket(build, key("500").bucket(BUCKETS))
+        .await;
+
+    let replay = bus.replay(0).await;
+
+    assert!(replay.deliveries.len() < 500);
+    assert!(!replay.more, "asking again at once would give nothing");
+}
+
 pub(crate) async fn replay_below_the_log_gives_nothing(bus: Subject) {
     let build = bus.complete_at(10).await;
     bus.publish(build, change(11, "a")).await;
