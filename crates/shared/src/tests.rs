@@ -1,1 +1,12 @@
-//! Tests of the wire.
+//! Tests of the wire: tables for its rules, golden octets for its formats, properties for its
+//! codec.
+
+mod coding;
+mod entity_tag;
+mod golden;
+mod key;
+mod limits;
+mod position;
+mod refusals;
+mod round_trip;
+mod samples;

@@ -1,4 +1,6 @@
-//! Whole-system tests: processes of ours over real PostgreSQL and Redis.
+//! Whole-system tests: processes of ours over real PostgreSQL and Redis, and rules that hold for
+//! the workspace as a whole.
 
+mod directions;
 mod equality;
 mod fleet;

@@ -24,6 +24,9 @@ pub enum EncodeError {
     /// The extension fields pass [`EXTENSIONS_BYTES_MAX`].
     #[error("the extension fields pass {EXTENSIONS_BYTES_MAX} octets")]
     Extensions,
+    /// The document expires at the very beginning of 1970, which the wire takes for never.
+    #[error("an expiry of 0 is written as none")]
+    ExpiryZero,
     /// Epoch, sequence or version pass [`NUMBER_MAX`].
     #[error("epoch, sequence and version are at most {NUMBER_MAX}")]
     Number,
@@ -35,6 +38,9 @@ pub enum EncodeError {
 /// The envelope breaks a limit; see [`EncodeError`].
 pub fn encode(envelope: &Envelope) -> Result<Bytes, EncodeError> {
     check_numbers(envelope)?;
+    if envelope.expires_at.is_some_and(|at| at.0 == 0) {
+        return Err(EncodeError::ExpiryZero);
+    }
     let (kind, representations) = match &envelope.change {
         Change::Put(representations) => (KIND_PUT, check_representations(representations)?),
         Change::Delete => (KIND_DELETE, [].as_slice()),

@@ -100,18 +100,22 @@ fn decode_header(message: &[u8]) -> Result<(u8, Slot), DecodeError> {
     if message.len() < SLOT_BYTES {
         return Err(DecodeError::Truncated);
     }
-    let (mut fields, mut checksum) = message[..SLOT_BYTES].split_at(CHECKSUM_OFFSET);
-    if fields[..MAGIC.len()] != MAGIC {
+    if message[..MAGIC.len()] != MAGIC {
         return Err(DecodeError::Magic);
+    }
+    let (mut fields, mut checksum) = message[..SLOT_BYTES].split_at(CHECKSUM_OFFSET);
+    // Before the checksum: a newer format may have it elsewhere.
+    let format = fields[MAGIC.len()];
+    if format > FORMAT {
+        return Err(DecodeError::Format(format));
+    }
+    if format == 0 {
+        return Err(DecodeError::Invalid("format"));
     }
     if xxh3_64(fields) != checksum.get_u64() {
         return Err(DecodeError::HeaderChecksum);
     }
-    fields.advance(MAGIC.len());
-    let format = fields.get_u8();
-    if format > FORMAT {
-        return Err(DecodeError::Format(format));
-    }
+    fields.advance(MAGIC.len() + 1);
     let kind = fields.get_u8();
     fields.advance(2);
     let slot = Slot {
@@ -133,6 +137,9 @@ fn decode_heartbeat(slot: Slot, rest: &Bytes) -> Result<Heartbeat, DecodeError> 
     let database_time = Timestamp(body.get_i64());
     let mut probes = Vec::new();
     while body.has_remaining() {
+        if probes.len() == PROBES_MAX {
+            return Err(DecodeError::Invalid("number of probes"));
+        }
         probes.push(decode_probe(&mut body)?);
     }
     Ok(Heartbeat {
