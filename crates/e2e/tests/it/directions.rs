@@ -11,7 +11,7 @@ use serde_json::Value;
 const WORKSPACE: &[(&str, &[&str])] = &[
     ("shared", &[]),
     ("telemetry", &[]),
-    ("service", &["shared"]),
+    ("service", &["shared", "telemetry"]),
     ("bus", &["shared"]),
     ("testkit", &["shared"]),
     ("writer", &["shared", "bus", "service", "telemetry"]),
