@@ -175,6 +175,23 @@ impl Postgres {
         self.launch().await;
     }
 
+    /// Starts it again as a standby that follows nobody: it answers reads until `pg_promote()` makes
+    /// it a primary on a timeline of its own.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub async fn restart_as_standby(&mut self) {
+        self.stop();
+        let signal = data(&self.directory).join("standby.signal");
+        if let Err(error) = std::fs::write(&signal, "") {
+            panic!("{}: {error}", signal.display());
+        }
+        if !as_server_user().is_empty() {
+            run(Command::new("chown").arg("postgres").arg(&signal));
+        }
+        self.launch().await;
+    }
+
     /// Everything but a running server.
     fn prepare() -> Self {
         let directory = tempfile::Builder::new()
@@ -228,8 +245,6 @@ impl Postgres {
             "dynamic_shared_memory_type=mmap".to_owned(),
             "fsync=off".to_owned(),
             "full_page_writes=off".to_owned(),
-            "wal_level=minimal".to_owned(),
-            "max_wal_senders=0".to_owned(),
         ] {
             command.push("-c".into());
             command.push(setting.into());

@@ -4,6 +4,7 @@
 //! [`store`] is the truth, [`commit`] batches writes into it, [`leader`] keeps the bus equal to
 //! it, `http` is how clients reach all that, [`app`] puts the parts together.
 
+pub mod commit;
 pub mod document;
 pub mod render;
 pub mod store;

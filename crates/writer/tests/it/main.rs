@@ -1,3 +1,4 @@
 //! The writer from outside.
 
+mod commit;
 mod store;

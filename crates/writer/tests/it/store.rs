@@ -7,5 +7,5 @@
 
 pub(crate) mod contract;
 pub(crate) mod fixture;
-mod postgres;
+pub(crate) mod postgres;
 mod sqlite;

@@ -14,10 +14,6 @@ use super::{
 };
 use crate::store::{Batch, Mutation, StoreError, Tip, mutation::assert_batch};
 
-/// Spelled out, because server, role or database may default to a level at which waiting for the
-/// feed lock fails, or to read only.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE";
-
 /// Where a batch's transaction failed.
 enum Failure {
     /// COMMIT was not sent: nothing was changed.
@@ -50,7 +46,7 @@ async fn transact(
     batch: &[Mutation],
 ) -> Result<Applied, Failure> {
     let prepared = in_time(OPERATION_TIMEOUT, async {
-        let mut transaction = connection.begin_with(BEGIN).await?;
+        let mut transaction = connection.begin().await?;
         let applied = write(&mut transaction, known, batch).await;
         Ok(applied.map(|applied| (transaction, applied)))
     });
@@ -97,7 +93,7 @@ pub(super) async fn confirm(store: &PostgresStore, known: Tip) -> Result<Tip, St
 pub(super) async fn begin_epoch(store: &PostgresStore) -> Result<Tip, StoreError> {
     let mut connection = store.acquire("beginning an epoch").await?;
     let begun = in_time(OPERATION_TIMEOUT, async {
-        let mut transaction = connection.begin_with(BEGIN).await?;
+        let mut transaction = connection.begin().await?;
         let begun = begin(&mut transaction).await;
         if begun.is_ok() {
             transaction.commit().await?;

@@ -57,7 +57,8 @@ impl Default for PostgresOptions {
     }
 }
 
-/// Options for ordinary connections: with the server's deadlines.
+/// Options for ordinary connections: with the server's deadlines, and at the isolation level that
+/// waiting for the feed lock needs, whatever the database defaults to.
 pub(super) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
     Ok(untimed_options(url)?.options([
         ("statement_timeout", milliseconds(STATEMENT_TIMEOUT)),
@@ -66,6 +67,7 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
             "idle_in_transaction_session_timeout",
             milliseconds(IDLE_IN_TRANSACTION_TIMEOUT),
         ),
+        ("default_transaction_isolation", "read committed".to_owned()),
     ]))
 }
 

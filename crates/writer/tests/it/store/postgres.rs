@@ -1,4 +1,10 @@
-//! PostgreSQL keeps the contract.
+//! PostgreSQL keeps the contract, and promises of its own.
+
+mod commits;
+mod histories;
+mod leases;
+pub(crate) mod proxy;
+mod sessions;
 
 use super::{contract::contract_tests, fixture::postgres};
 

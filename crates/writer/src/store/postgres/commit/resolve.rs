@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::Connection;
 use tokio::time::{Instant, sleep};
 
-use super::{Applied, BEGIN, LockedFeed};
+use super::{Applied, LockedFeed};
 use crate::store::{
     Batch, StoreError,
     postgres::{
@@ -55,12 +55,8 @@ pub(super) async fn resolve(
 /// it is ours, the transaction in question has ended, one way or the other.
 async fn ask(store: &PostgresStore, applied: &Applied) -> Result<Fate, StoreError> {
     let mut connection = open(&store.connect).await?;
-    let mut transaction = within(
-        "resolving a commit",
-        OPERATION_TIMEOUT,
-        connection.begin_with(BEGIN),
-    )
-    .await?;
+    let mut transaction =
+        within("resolving a commit", OPERATION_TIMEOUT, connection.begin()).await?;
     let feed = LockedFeed::lock(&mut transaction).await?;
     let tip = applied.batch.tip;
     let is_there = if applied.is_marked() {

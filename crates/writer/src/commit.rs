@@ -1,0 +1,160 @@
+//! Group commit: many clients' writes, one transaction at a time.
+//!
+//! The feed lock serialises commits, so a process that committed each write by itself would write
+//! as slowly as its disk syncs. Here writes queue while one transaction is in flight, and the next
+//! one takes them all.
+
+mod counters;
+mod queue;
+mod run;
+
+pub use counters::CommitCounters;
+pub use run::CommitLoop;
+
+use std::sync::Arc;
+
+use shared::{Change, Representation, ResourceKey, Slot, Timestamp, Version};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use self::queue::{Queue, Queued};
+use crate::store::{Mutation, Outcome, Store, Tip};
+
+/// Upper bound on the octets of bodies in one batch, unless a single body is larger. What does not
+/// fit waits for the next batch.
+pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Upper bound on waiting writes unless configured otherwise. Beyond it writes are refused at once.
+pub const QUEUE_MAX: usize = 4096;
+
+/// Where writes go in, one per process. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Committer {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    queue: Queue,
+    counters: CommitCounters,
+    tip: watch::Sender<Option<Tip>>,
+}
+
+/// Why a write was not acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// Too many writes wait already; nothing was done.
+    #[error("too many writes wait")]
+    QueueFull,
+    /// The database is away or unfit; nothing was done.
+    #[error("the database cannot take writes now")]
+    Unavailable,
+    /// The database refuses this very document, e.g. as not being JSON; nothing was done.
+    #[error("the database refuses the document")]
+    Refused,
+    /// COMMIT was sent and no answer came: the write may be stored or not.
+    #[error("the outcome of the write is unknown")]
+    CommitUnknown,
+    /// The process is ending; nothing was done.
+    #[error("the writer is shutting down")]
+    ShuttingDown,
+}
+
+/// A change that was committed and acknowledged, ready to be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommittedChange {
+    /// The document.
+    pub key: ResourceKey,
+    /// Position and links of the change.
+    pub slot: Slot,
+    /// The document's version after it.
+    pub version: Version,
+    /// Database time of the change.
+    pub updated_at: Timestamp,
+    /// When the document ends to be served, if it does.
+    pub expires_at: Option<Timestamp>,
+    /// The representations that the caller of [`Committer::write`] gave, or a deletion.
+    pub change: Change,
+}
+
+impl Committer {
+    /// A committer and the loop that does its work, to be spawned. Nothing is written until it
+    /// runs.
+    ///
+    /// At most `queue_max` writes wait. `known` is the last tip that anybody saw, e.g. in the bus'
+    /// meta: the first batch begins a new epoch if the database does not know it.
+    ///
+    /// Committed changes go to `sink`, one vector per batch, in order of their sequences. When
+    /// `sink` is full or closed they are dropped and counted: commits never wait for it, and the
+    /// leader's sweep delivers what it missed.
+    pub fn new(
+        store: Arc<dyn Store>,
+        queue_max: usize,
+        known: Option<Tip>,
+        sink: mpsc::Sender<Vec<CommittedChange>>,
+    ) -> (Self, CommitLoop) {
+        let committer = Self {
+            shared: Arc::new(Shared {
+                queue: Queue::new(queue_max),
+                counters: CommitCounters::default(),
+                tip: watch::Sender::new(known),
+            }),
+        };
+        let commit_loop = CommitLoop::new(Arc::clone(&committer.shared), store, sink);
+        (committer, commit_loop)
+    }
+
+    /// Queues a write and waits for its batch. `representations` are what a put is published as,
+    /// identity first; a deletion has none.
+    ///
+    /// Writes to one key are carried out in the order in which they were queued.
+    ///
+    /// # Errors
+    /// Nothing was done, except for [`WriteError::CommitUnknown`].
+    ///
+    /// # Cancel safety
+    /// A write that nobody waits for any more is skipped if no batch has taken it yet, and carried
+    /// out otherwise.
+    pub async fn write(
+        &self,
+        mutation: Mutation,
+        representations: Vec<Representation>,
+    ) -> Result<Outcome, WriteError> {
+        let (answer, answered) = oneshot::channel();
+        let queued = Queued {
+            mutation,
+            representations,
+            answer,
+        };
+        if let Err(refusal) = self.shared.queue.push(queued) {
+            CommitCounters::add(&self.shared.counters.rejected, 1);
+            return Err(refusal);
+        }
+        // The loop answers all that it takes; it can only have ended amid a batch.
+        answered.await.unwrap_or(Err(WriteError::CommitUnknown))
+    }
+
+    /// The last tip that a commit of this process saw, or the one given at the start.
+    pub fn tip(&self) -> Option<Tip> {
+        *self.shared.tip.borrow()
+    }
+
+    /// Follows [`Self::tip`].
+    pub fn watch_tip(&self) -> watch::Receiver<Option<Tip>> {
+        self.shared.tip.subscribe()
+    }
+
+    /// Refuses further writes. The loop commits what is queued, then ends.
+    pub fn shut_down(&self) {
+        self.shared.queue.close();
+    }
+
+    /// What has happened so far.
+    pub fn counters(&self) -> &CommitCounters {
+        &self.shared.counters
+    }
+
+    /// How many writes wait for a batch now.
+    pub fn queue_depth(&self) -> usize {
+        self.shared.queue.depth()
+    }
+}
