@@ -23,6 +23,8 @@ pub enum Kind {
     RequestTimeout,
     /// 409: the position asked for is of an epoch that has ended, or history has forked.
     EpochEnded,
+    /// 410: the changes asked for are no longer kept.
+    Pruned,
     /// 412: If-Match or If-None-Match does not hold.
     PreconditionFailed,
     /// 413: the content is too large.
@@ -39,6 +41,8 @@ pub enum Kind {
     Internal,
     /// 503: too many writes wait already.
     QueueFull,
+    /// 503: others kept writing to the document while a conditional write was tried.
+    Contended,
     /// 503: whether the write was stored is unknown.
     CommitUnknown,
     /// 503: the database is away; nothing was stored.
@@ -65,6 +69,7 @@ impl Kind {
             ),
             Self::RequestTimeout => (S::REQUEST_TIMEOUT, "request-timeout", "Request too slow"),
             Self::EpochEnded => (S::CONFLICT, "epoch-ended", "Epoch ended"),
+            Self::Pruned => (S::GONE, "pruned", "Changes no longer kept"),
             Self::PreconditionFailed => (
                 S::PRECONDITION_FAILED,
                 "precondition-failed",
@@ -93,6 +98,7 @@ impl Kind {
             ),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
             Self::QueueFull => (S::SERVICE_UNAVAILABLE, "queue-full", "Too many writes"),
+            Self::Contended => (S::SERVICE_UNAVAILABLE, "contended", "Document contended"),
             Self::CommitUnknown => (
                 S::SERVICE_UNAVAILABLE,
                 "commit-unknown",
@@ -119,6 +125,7 @@ impl Kind {
     const fn retry_after(self) -> Option<Duration> {
         match self {
             Self::QueueFull
+            | Self::Contended
             | Self::CommitUnknown
             | Self::StoreUnavailable
             | Self::NotReady
@@ -197,6 +204,11 @@ impl IntoResponse for Problem {
         }
         if self.kind == Kind::Unauthorized {
             set(header::WWW_AUTHENTICATE, "Bearer");
+        }
+        if self.kind == Kind::UnsupportedMediaType {
+            // RFC 9110 §15.5.16: what would have been taken instead.
+            set(header::ACCEPT, "application/json");
+            set(header::ACCEPT_ENCODING, "identity");
         }
         if let Some(delay) = self.kind.retry_after() {
             headers.insert(header::RETRY_AFTER, delay.as_secs().into());

@@ -2,10 +2,23 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::percent_decode;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 use shared::ResourceKey;
 
 use crate::{Kind, Problem};
+
+/// What stands for itself in a path segment (RFC 3986 §2.3, unreserved characters).
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// The path of a document, `/v1/{collection}/{id}`: what [`key_from_path`] reads.
+pub fn path_of(key: &ResourceKey) -> String {
+    let id = utf8_percent_encode(key.id(), UNRESERVED);
+    format!("/v1/{}/{id}", key.collection())
+}
 
 /// The key of `/v1/{collection}/{id}`, both segments as they stand in the URL.
 ///
