@@ -8,11 +8,16 @@ mod decode;
 mod encode;
 mod layout;
 mod message;
+mod stream;
 
 pub use decode::decode;
 pub use encode::{EncodeError, encode};
 pub use layout::{FORMAT, HEADER_BYTES, SEQUENCE_OFFSET};
 pub use message::{SLOT_BYTES, decode_message, encode_heartbeat, encode_notice, encode_slot};
+pub use stream::{
+    FRAME_BYTES_MAX, LENGTH_BYTES, TRAILER_BYTES, Trailer, decode_trailer, encode_length,
+    encode_trailer, is_trailer,
+};
 
 /// Why octets are not an envelope or a feed message that this version reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
