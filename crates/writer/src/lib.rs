@@ -6,6 +6,8 @@
 
 pub mod commit;
 pub mod document;
+pub mod envelope;
+pub mod http;
 pub mod render;
 pub mod store;
 

@@ -1,0 +1,93 @@
+//! How clients reach the documents: the public plane, and [`internal`] for readers and operators.
+//!
+//! HTTP stops here: handlers turn requests into [`crate::store::Mutation`]s and outcomes into
+//! answers. Every error answer is a [`Problem`]. The connection around a router (header limits,
+//! drain, how many at once) is the `service` crate's.
+//!
+//! Reads come from the database, one query each and always in identity coding: they are for those
+//! who edit. Everybody else asks a reader.
+
+mod answer;
+mod conditions;
+mod content;
+mod documents;
+mod error;
+pub mod internal;
+mod layers;
+mod write;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::State,
+    handler::Handler,
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, any, get, post},
+};
+use http::header;
+use service::{Kind, Problem};
+
+use crate::{commit::Committer, render::Renderer, store::Store};
+
+pub use content::{CONTENT_BYTES_MAX, CONTENT_TIMEOUT};
+pub use internal::{Inspect, Status};
+pub use layers::TARGET_BYTES_MAX;
+pub use write::ATTEMPTS_MAX;
+
+/// What the public plane works with.
+#[derive(Debug)]
+pub struct Backend {
+    /// Where documents are read.
+    pub store: Arc<dyn Store>,
+    /// Where writes go in.
+    pub committer: Committer,
+    /// Where bodies are checked and rendered.
+    pub renderer: Renderer,
+    /// What `/health` asks.
+    pub inspect: Arc<dyn Inspect>,
+}
+
+/// The public plane.
+pub fn router(backend: Backend) -> Router {
+    let document = get(documents::read)
+        .put(documents::put)
+        .delete(documents::delete);
+    let routes = Router::new()
+        .route("/create", only("POST", post(documents::create_post)))
+        .route(
+            "/v1/{collection}",
+            only("POST", post(documents::create_document)),
+        )
+        .route("/v1/{collection}/", any(documents::missing_id))
+        .route(
+            "/v1/{collection}/{id}",
+            only("GET, HEAD, PUT, DELETE", document),
+        )
+        .route("/health", only("GET, HEAD", get(health)))
+        .with_state(Arc::new(backend));
+    layers::harden(routes)
+}
+
+/// Answers other methods with 405 and this Allow field.
+fn only<S>(allow: &'static str, route: MethodRouter<S>) -> MethodRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let refuse = move || async move { Problem::method_not_allowed(allow) };
+    route.fallback_service(refuse.with_state(()))
+}
+
+/// 200 while clients should send requests here, else 503.
+async fn health(State(backend): State<Arc<Backend>>) -> Response {
+    match backend.inspect.ready() {
+        Ok(()) => {
+            let headers = [
+                (header::CONTENT_TYPE, "application/json"),
+                (header::CACHE_CONTROL, "no-store"),
+            ];
+            (headers, r#"{"status":"ok"}"#).into_response()
+        }
+        Err(reason) => Problem::new(Kind::NotReady, reason).into_response(),
+    }
+}

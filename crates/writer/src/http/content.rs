@@ -1,0 +1,109 @@
+//! The content of a request: checked by its header fields first, then read within limits.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use http::{HeaderMap, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use service::{Kind, Problem};
+use shared::limits::BODY_BYTES_MAX;
+use tokio::time::timeout;
+
+/// Upper bound on the content of a write, in octets: a document's own limit.
+///
+/// White space that minifying would remove counts as well. Larger ones are refused with 413,
+/// before they are read where their length is declared.
+pub const CONTENT_BYTES_MAX: usize = BODY_BYTES_MAX;
+
+/// How long the content of a write may take to arrive, from its first octet to its last. Slower
+/// ones are refused with 408. 1 MiB then needs 280 kbit/s.
+pub const CONTENT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Reads the JSON content of a write.
+///
+/// # Errors
+/// 415 unless it is declared as uncoded JSON; 413, 408; 400 where the connection ends first.
+pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    check_media_type(headers)?;
+    check_content_coding(headers)?;
+    check_declared_length(headers)?;
+    let limited = Limited::new(body, CONTENT_BYTES_MAX);
+    match timeout(CONTENT_TIMEOUT, limited.collect()).await {
+        Ok(Ok(content)) => Ok(content.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_broken)) => Err(Problem::new(
+            Kind::MalformedRequest,
+            "the content ended before its time",
+        )),
+        Err(_elapsed) => {
+            let seconds = CONTENT_TIMEOUT.as_secs();
+            let detail = format!("the content did not arrive within {seconds} s");
+            Err(Problem::new(Kind::RequestTimeout, detail))
+        }
+    }
+}
+
+/// `application/json`, with no charset other than UTF-8. Types that end in `+json` are refused:
+/// some of them, as `application/merge-patch+json`, mean something else than "store this".
+fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut fields = headers.get_all(header::CONTENT_TYPE).iter();
+    let is_json = match (fields.next(), fields.next()) {
+        (Some(field), None) => field.to_str().is_ok_and(is_json),
+        _ => false,
+    };
+    if is_json {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Kind::UnsupportedMediaType,
+        "the content must be declared as Content-Type: application/json",
+    ))
+}
+
+/// RFC 9110 §8.3.1: type and subtype in any case, then parameters, values quoted or not.
+fn is_json(field: &str) -> bool {
+    let mut parts = field.split(';').map(str::trim);
+    let is_json = parts
+        .next()
+        .is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json"));
+    is_json
+        && parts.all(|parameter| {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            !name.eq_ignore_ascii_case("charset")
+                || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        })
+}
+
+fn check_content_coding(headers: &HeaderMap) -> Result<(), Problem> {
+    let is_uncoded = headers
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .all(|field| field.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if is_uncoded {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Kind::UnsupportedMediaType,
+        "coded content is not taken; send it without Content-Encoding",
+    ))
+}
+
+fn check_declared_length(headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(declared) = headers.get(header::CONTENT_LENGTH) else {
+        return Ok(());
+    };
+    // The connection has refused what is not a number; what no usize holds is too large.
+    let len = declared
+        .to_str()
+        .ok()
+        .and_then(|digits| digits.parse().ok());
+    match len {
+        Some(0..=CONTENT_BYTES_MAX) => Ok(()),
+        _ => Err(too_large()),
+    }
+}
+
+fn too_large() -> Problem {
+    let detail = format!("the content has more than {CONTENT_BYTES_MAX} octets");
+    Problem::new(Kind::ContentTooLarge, detail)
+}

@@ -1,0 +1,202 @@
+//! The handlers of documents.
+//!
+//! A write is checked in this order, and the first failure answers: target, conditions, header
+//! fields of the content, its length, the content itself, then whether the conditions hold.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    response::Response,
+};
+use bytes::Bytes;
+use http::{StatusCode, Uri};
+use service::{Kind, Problem, target};
+use shared::{EntityTag, KeyError, Representation, ResourceKey};
+use uuid::Uuid;
+
+use super::{Backend, answer, conditions::Conditions, content, error::HttpError, write};
+use crate::{
+    document::{self, Body, BodyError},
+    render::render,
+    store::{Action, Outcome},
+};
+
+type Answer = Result<Response, HttpError>;
+
+/// `GET` and `HEAD /v1/{collection}/{id}`.
+pub(super) async fn read(State(backend): State<Arc<Backend>>, request: Request) -> Answer {
+    let key = key_of(request.uri())?;
+    let conditions = Conditions::parse(request.headers())?;
+    let Some(document) = write::live(&backend, &key).await? else {
+        return Err(no_such_document().into());
+    };
+    if conditions.has_if_match() {
+        let tags = write::tags(&backend, document.clone()).await;
+        if !conditions.if_match_holds(Some(&tags)) {
+            return Err(write::failed());
+        }
+    }
+    let body = document.body.clone().unwrap_or_default();
+    // Only identity is sent here, so only its tag is current for a 304 (RFC 9110 §13.1.2).
+    let tag = EntityTag::of(&body);
+    if conditions.if_none_match_holds(Some(&[tag])) {
+        Ok(answer::document(&document, tag, body))
+    } else {
+        Ok(answer::not_modified(&document, tag, body.len()))
+    }
+}
+
+/// `PUT /v1/{collection}/{id}`.
+pub(super) async fn put(State(backend): State<Arc<Backend>>, request: Request) -> Answer {
+    let key = key_of(request.uri())?;
+    let conditions = Conditions::parse(request.headers())?;
+    let content = read_content(request).await?;
+    let sent = content.clone();
+    let parse = move || {
+        let body = document::parse(&key, &content)?;
+        Ok((key, body))
+    };
+    let pressed = press(&backend, parse).await?;
+    let is_stored_as_sent = pressed.body.octets() == &sent;
+    let written = commit(&backend, pressed, &conditions).await?;
+    if is_stored_as_sent {
+        Ok(answer::written(&written))
+    } else {
+        // RFC 9110 §9.3.4: no validator where what is stored differs from what was sent. The
+        // answer's content has the tag.
+        Ok(answer::without_validator(answer::written(&written)))
+    }
+}
+
+/// `DELETE /v1/{collection}/{id}`.
+pub(super) async fn delete(State(backend): State<Arc<Backend>>, request: Request) -> Answer {
+    let key = key_of(request.uri())?;
+    let conditions = Conditions::parse(request.headers())?;
+    let deletion = write::Write {
+        key,
+        action: Action::Delete,
+        representations: Vec::new(),
+    };
+    let outcome = write::commit(&backend, deletion, &conditions).await?;
+    if let Outcome::Deleted(committed) = outcome {
+        return Ok(answer::deleted(committed.slot.position));
+    }
+    // A reader that has reached the head knows of the absence as well.
+    let head = backend.store.feed().await?.tip.position;
+    Ok(answer::at_position(no_such_document(), head))
+}
+
+/// `POST /v1/{collection}`, under an id made here.
+pub(super) async fn create_document(
+    State(backend): State<Arc<Backend>>,
+    request: Request,
+) -> Answer {
+    let collection = request.uri().path().strip_prefix("/v1/");
+    let key = target::key_from_path(collection.unwrap_or_default(), &new_id())?;
+    let conditions = Conditions::parse(request.headers())?;
+    let content = read_content(request).await?;
+    let parse = move || {
+        let body = document::parse(&key, &content)?;
+        Ok((key, body))
+    };
+    let pressed = press(&backend, parse).await?;
+    let written = commit(&backend, pressed, &conditions).await?;
+    Ok(answer::written(&written))
+}
+
+/// `POST /create`: a post, under its own id or one made here.
+pub(super) async fn create_post(State(backend): State<Arc<Backend>>, request: Request) -> Answer {
+    let conditions = Conditions::parse(request.headers())?;
+    let content = read_content(request).await?;
+    let parse = move || document::parse_post(&content, new_id);
+    let pressed = press(&backend, parse).await?;
+    let written = commit(&backend, pressed, &conditions).await?;
+    Ok(answer::written(&written))
+}
+
+/// Any method on `/v1/{collection}/`.
+pub(super) async fn missing_id() -> Problem {
+    Problem::new(Kind::MalformedRequest, KeyError::IdEmpty.to_string())
+}
+
+/// A body, ready to be committed.
+struct Pressed {
+    key: ResourceKey,
+    body: Body,
+    representations: Vec<Representation>,
+}
+
+/// Checks content and renders it, both in one go on the renderer's threads.
+async fn press<F>(backend: &Backend, parse: F) -> Result<Pressed, HttpError>
+where
+    F: FnOnce() -> Result<(ResourceKey, Body), BodyError> + Send + 'static,
+{
+    let codings = backend.renderer.codings();
+    let work = move || {
+        let (key, body) = parse()?;
+        let representations = render(body.octets(), codings);
+        Ok(Pressed {
+            key,
+            body,
+            representations,
+        })
+    };
+    let pressed: Result<Pressed, BodyError> = backend.renderer.run(work).await;
+    Ok(pressed?)
+}
+
+async fn commit(
+    backend: &Backend,
+    pressed: Pressed,
+    conditions: &Conditions,
+) -> Result<answer::Written, HttpError> {
+    let body = pressed.body.into_octets();
+    let tag = EntityTag::of(&body);
+    let put = write::Write {
+        key: pressed.key.clone(),
+        action: Action::Put {
+            body,
+            expires_at: None,
+        },
+        representations: pressed.representations,
+    };
+    let (status, version, position) = match write::commit(backend, put, conditions).await? {
+        Outcome::Created(made) => (StatusCode::CREATED, made.version, made.slot.position),
+        Outcome::Updated(made) => (StatusCode::OK, made.version, made.slot.position),
+        Outcome::Unchanged { version, position } => (StatusCode::OK, version, position),
+        Outcome::Deleted(_) | Outcome::NotFound | Outcome::PreconditionFailed => {
+            let detail = "the store answered a put as if it were something else";
+            return Err(Problem::new(Kind::Internal, detail).into());
+        }
+    };
+    Ok(answer::Written {
+        key: pressed.key,
+        status,
+        version,
+        position,
+        tag,
+    })
+}
+
+async fn read_content(request: Request) -> Result<Bytes, Problem> {
+    let (parts, body) = request.into_parts();
+    content::read(&parts.headers, body).await
+}
+
+/// The key in `/v1/{collection}/{id}`, taken from the path itself: the router's own parameters
+/// are decoded already, and decoding twice would make another id of `%2541`.
+fn key_of(uri: &Uri) -> Result<ResourceKey, Problem> {
+    let segments = uri.path().strip_prefix("/v1/").unwrap_or_default();
+    let (collection, id) = segments.split_once('/').unwrap_or((segments, ""));
+    target::key_from_path(collection, id)
+}
+
+/// UUIDv7 (RFC 9562 §5.7): ids made later sort later, which keeps the index's pages full.
+fn new_id() -> String {
+    Uuid::now_v7().to_string()
+}
+
+fn no_such_document() -> Problem {
+    Problem::new(Kind::NoSuchDocument, "no document has this key")
+}
