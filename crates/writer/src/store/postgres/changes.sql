@@ -18,7 +18,10 @@ FROM feed f LEFT JOIN (
             collection, id
         FROM changes WHERE sequence > $1 ORDER BY sequence LIMIT $2
     ) c
-    -- Without its document a change is unreadable: an error, not a hole.
-    LEFT JOIN documents d USING (collection, id)
+    -- With LIMIT: one look-up by key per change, never a join that reads the whole table. Without its
+    -- document a change is unreadable: an error, not a hole.
+    LEFT JOIN LATERAL (
+        SELECT * FROM documents WHERE collection = c.collection AND id = c.id LIMIT 1
+    ) d ON true
 ) p ON bytes_before < $3
 ORDER BY slot_sequence

@@ -57,8 +57,12 @@ impl Default for PostgresOptions {
     }
 }
 
-/// Options for ordinary connections: with the server's deadlines, and at the isolation level that
-/// waiting for the feed lock needs, whatever the database defaults to.
+/// Options for ordinary connections.
+///
+/// They have the server's deadlines, and the isolation level that waiting for the feed lock needs,
+/// whatever the database defaults to. Plans are made anew each time: one that is kept from when a
+/// table was small scans it when it has grown a thousandfold. Compiling plans costs more than any
+/// of them takes.
 pub(super) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
     Ok(untimed_options(url)?.options([
         ("statement_timeout", milliseconds(STATEMENT_TIMEOUT)),
@@ -68,6 +72,8 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
             milliseconds(IDLE_IN_TRANSACTION_TIMEOUT),
         ),
         ("default_transaction_isolation", "read committed".to_owned()),
+        ("plan_cache_mode", "force_custom_plan".to_owned()),
+        ("jit", "off".to_owned()),
     ]))
 }
 

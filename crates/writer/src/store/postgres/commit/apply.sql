@@ -11,7 +11,7 @@ item AS (
     FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
         WITH ORDINALITY AS i (collection, id, body, expires, required, link, place)
 ),
-judged AS MATERIALIZED (
+judged AS (
     SELECT i.*, d.version AS version_before, d.sequence AS sequence_before, d.created_at,
         d.version IS NOT NULL AND d.deleted_at IS NULL AS is_live,
         CASE
@@ -25,15 +25,23 @@ judged AS MATERIALIZED (
                 AND i.expires_at IS NOT DISTINCT FROM d.expires_at THEN 'unchanged'
             ELSE 'updated'
         END AS verdict
-    FROM item i LEFT JOIN documents d USING (collection, id)
+    FROM item i LEFT JOIN LATERAL (
+        -- With LIMIT: one look-up by key per item, never a join that reads the whole table.
+        SELECT * FROM documents WHERE collection = i.collection AND id = i.id LIMIT 1
+    ) d ON true
 ),
-change AS MATERIALIZED (
-    SELECT place, collection, id, body, expires_at, link, created_at, is_live,
-        coalesce(version_before, 0) + 1 AS version,
-        $7::bigint + row_number() OVER (ORDER BY place) AS sequence,
-        lag(link, 1, $8::bigint) OVER (ORDER BY place) AS prev_link
-    FROM judged
-    WHERE verdict IN ('created', 'updated', 'deleted')
+numbered AS MATERIALIZED (
+    SELECT *,
+        CASE WHEN is_change THEN $7::bigint + row_number() OVER changes ELSE sequence_before END
+            AS sequence,
+        CASE WHEN is_change THEN coalesce(version_before, 0) + 1 ELSE version_before END
+            AS version,
+        lag(link, 1, $8::bigint) OVER changes AS prev_link
+    FROM (
+        SELECT *, verdict IN ('created', 'updated', 'deleted') AS is_change FROM judged
+    ) j
+    -- Those that change nothing form a partition of their own, whose numbers are not used.
+    WINDOW changes AS (PARTITION BY is_change ORDER BY place)
 ),
 stored AS (
     INSERT INTO documents AS d (
@@ -44,7 +52,7 @@ stored AS (
         coalesce(octet_length(body), 0),
         CASE WHEN is_live THEN created_at ELSE now END, now, expires_at,
         CASE WHEN body IS NULL THEN now END
-    FROM change, moment
+    FROM numbered, moment WHERE is_change
     ON CONFLICT (collection, id) DO UPDATE SET
         version = excluded.version, sequence = excluded.sequence,
         prev_link = excluded.prev_link, link = excluded.link,
@@ -54,14 +62,15 @@ stored AS (
 ),
 logged AS (
     INSERT INTO changes (sequence, collection, id, version, prev_link, link, at)
-    SELECT sequence, collection, id, version, prev_link, link, now FROM change, moment
+    SELECT sequence, collection, id, version, prev_link, link, now
+    FROM numbered, moment WHERE is_change
 ),
 advanced AS (
     UPDATE feed SET head = last.sequence, link = last.link
-    FROM (SELECT sequence, link FROM change ORDER BY sequence DESC LIMIT 1) AS last
+    FROM (
+        SELECT sequence, link FROM numbered WHERE is_change ORDER BY sequence DESC LIMIT 1
+    ) AS last
 )
-SELECT j.verdict, to_micros(now) AS now, c.prev_link, c.link,
-    coalesce(c.version, j.version_before) AS version,
-    coalesce(c.sequence, j.sequence_before) AS sequence
-FROM judged j LEFT JOIN change c USING (place), moment
-ORDER BY j.place
+SELECT verdict, to_micros(now) AS now, version, sequence, prev_link, link
+FROM numbered, moment
+ORDER BY place

@@ -144,14 +144,15 @@ pub(crate) async fn epoch_begun_by_hand_rises(home: &Home) {
 
 pub(crate) async fn terms_rise_and_leases_beat(home: &Home) {
     let mut terms = Vec::new();
-    for _ in 0..3 {
+    for n in 1..=3 {
+        let committed = change(&*home.store, put("a", &format!("[{n}]"))).await;
         let lead = || async { home.store.lead().await.unwrap() };
         // The lease before is being taken back.
         let mut lease = testkit::eventually("the leadership", lead).await;
-        terms.push(lease.term());
-        let committed = change(&*home.store, put("a", &format!("[{}]", lease.term()))).await;
         let feed = lease.beat().await.unwrap();
+        terms.push(lease.term());
         assert_eq!(feed.tip.position, committed.slot.position);
+        assert_eq!(feed.tip.link, committed.slot.link);
         assert!(feed.now >= committed.updated_at);
     }
     assert_eq!(terms, [1, 2, 3]);
