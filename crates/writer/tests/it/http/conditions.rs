@@ -200,3 +200,31 @@ async fn of_racing_writes_with_one_tag_exactly_one_goes_through() {
         .filter(|one| one.status() == StatusCode::PRECONDITION_FAILED);
     assert_eq!(failed.count(), 15);
 }
+
+#[tokio::test]
+async fn a_condition_that_holds_but_never_wins_the_race_is_503() {
+    let site = site().await;
+    site.put("/v1/things/a", "{}").await;
+    // One write to a key per batch, so each try queues behind all of these.
+    let others = (0..16).map(|writer| {
+        let site = &site;
+        async move {
+            for n in 0_u64.. {
+                let content = format!("{{\"writer\":{writer},\"n\":{n}}}");
+                let put = site.put("/v1/things/a", &content).await;
+                assert_eq!(put.status(), StatusCode::OK);
+            }
+        }
+    });
+    let others = futures_util::future::join_all(others);
+    let conditional = site.put_if("/v1/things/a", &[("if-match", "*")], r#"{"won":true}"#);
+
+    let answer = tokio::select! {
+        _ = others => unreachable!("they write for ever"),
+        answer = conditional => answer,
+    };
+
+    answer.check_problem(503, "contended");
+    assert_eq!(answer.field("retry-after"), "1");
+    assert_ne!(body_of(&site).await, r#"{"won":true}"#);
+}
