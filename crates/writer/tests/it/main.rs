@@ -1,4 +1,5 @@
 //! The writer from outside.
 
 mod commit;
+mod http;
 mod store;
