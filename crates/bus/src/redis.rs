@@ -30,6 +30,9 @@ use lookup::Layout;
 use scripts::Scripts;
 
 /// The bus over Redis. Cheap to clone; clones share one connection.
+///
+/// The tasks that serve a connection run on the tokio runtime that made it, which is whichever
+/// first used the bus; when that runtime ends, the next operation connects anew on its own.
 #[derive(Clone)]
 pub struct RedisBus {
     inner: Arc<Inner>,

@@ -16,7 +16,7 @@ use super::suitability;
 use crate::BusError;
 
 /// How long making a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long an ordinary operation may take, waiting for the connection included.
 pub(super) const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
