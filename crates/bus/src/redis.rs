@@ -6,6 +6,7 @@
 //! fail with it: nothing reconnects in the middle of a read of several steps.
 
 mod connection;
+mod deadline;
 mod follow;
 mod keys;
 mod lookup;
