@@ -1,0 +1,225 @@
+//! The writer's part: a history of documents, brought to the bus as the protocol asks for.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bus::{Begin, Build, MemoryBus, Publication, PublishOutcome, Publisher};
+use bytes::Bytes;
+use shared::{Epoch, Heartbeat, Link, Position, ResourceKey, Sequence, Slot, Timestamp};
+use testkit::builders::{self, EPOCH, EnvelopeBuilder, envelope};
+use tokio::time::interval;
+
+/// Buckets of each snapshot.
+pub(super) const BUCKETS: u32 = 4;
+
+/// A database of documents and the bus that it is published to. Clones share both.
+#[derive(Debug, Clone)]
+pub(super) struct Origin {
+    bus: MemoryBus,
+    history: Arc<Mutex<History>>,
+}
+
+/// Everything that a database holds. A clone is a backup.
+#[derive(Debug, Clone)]
+pub(super) struct History {
+    epoch: Epoch,
+    head: Sequence,
+    link: Link,
+    documents: BTreeMap<String, EnvelopeBuilder>,
+    build: Build,
+}
+
+/// A rebuild under way.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Rebuild {
+    bus: MemoryBus,
+    build: Build,
+    documents: Vec<(ResourceKey, Bytes)>,
+}
+
+impl Origin {
+    /// An empty database over an empty bus.
+    pub(super) fn new(bus: MemoryBus) -> Self {
+        Self {
+            bus,
+            history: Arc::new(Mutex::new(History {
+                epoch: EPOCH,
+                head: Sequence::ZERO,
+                link: Link::ZERO,
+                documents: BTreeMap::new(),
+                build: Build(0),
+            })),
+        }
+    }
+
+    pub(super) fn bus(&self) -> &MemoryBus {
+        &self.bus
+    }
+
+    pub(super) fn head(&self) -> Position {
+        let history = self.lock();
+        Position::new(history.epoch, history.head)
+    }
+
+    /// Commits and publishes a body for `posts/<id>`.
+    pub(super) async fn put(&self, id: &str, body: &str) {
+        let change = self.commit_put(id, body);
+        self.publish(&change).await;
+    }
+
+    /// Commits and publishes that `posts/<id>` is deleted.
+    pub(super) async fn delete(&self, id: &str) {
+        let change = self.commit(id, EnvelopeBuilder::delete);
+        self.publish(&change).await;
+    }
+
+    /// Commits a body and publishes nothing.
+    pub(super) fn commit_put(&self, id: &str, body: &str) -> Publication {
+        self.commit(id, |change| change.put(body.as_bytes()))
+    }
+
+    /// Commits a deletion and publishes nothing.
+    pub(super) fn commit_delete(&self, id: &str) -> Publication {
+        self.commit(id, EnvelopeBuilder::delete)
+    }
+
+    fn commit(
+        &self,
+        id: &str,
+        make: impl FnOnce(EnvelopeBuilder) -> EnvelopeBuilder,
+    ) -> Publication {
+        let mut history = self.lock();
+        let sequence = history.head.next();
+        let prev_link = history.link;
+        let link = Link(builders::link(sequence.0).0 ^ history.epoch.0);
+        let change = envelope()
+            .key(id)
+            .epoch(history.epoch)
+            .sequence(sequence.0)
+            .links(prev_link, link);
+        let change = make(change);
+        history.head = sequence;
+        history.link = link;
+        history.documents.insert(id.to_owned(), change.clone());
+        Publication {
+            slot: Slot {
+                position: Position::new(history.epoch, sequence),
+                prev_link,
+                link,
+            },
+            sequence,
+            key: builders::key(id),
+            envelope: change.encode(),
+        }
+    }
+
+    /// Forgets a tombstone, as pruning does.
+    pub(super) fn purge(&self, id: &str) {
+        let purged = self.lock().documents.remove(id);
+        assert!(purged.is_some(), "there was {id}");
+    }
+
+    /// Publishes a change, which the bus takes.
+    pub(super) async fn publish(&self, change: &Publication) {
+        let outcome = self.try_publish(change).await;
+        assert!(
+            matches!(outcome, PublishOutcome::Published(_)),
+            "{outcome:?}"
+        );
+    }
+
+    pub(super) async fn try_publish(&self, change: &Publication) -> PublishOutcome {
+        let build = self.lock().build;
+        let published = self.bus.publish(build, std::slice::from_ref(change)).await;
+        published.expect("the bus is here")[0]
+    }
+
+    /// Fills the bus with every document, in a new build.
+    pub(super) async fn rebuild(&self) {
+        self.begin_rebuild().await.finish().await;
+    }
+
+    /// Begins to fill the bus; the snapshot is incomplete until that is finished.
+    pub(super) async fn begin_rebuild(&self) -> Rebuild {
+        let (begin, documents) = self.next_build();
+        let begun = self.bus.begin(&begin).await.expect("the bus is here");
+        begun.expect("the bus takes the rebuild");
+        Rebuild {
+            bus: self.bus.clone(),
+            build: begin.build,
+            documents,
+        }
+    }
+
+    fn next_build(&self) -> (Begin, Vec<(ResourceKey, Bytes)>) {
+        let mut history = self.lock();
+        history.build = Build(history.build.0 + 1);
+        let epoch = history.epoch;
+        let documents = history.documents.iter().map(|(id, document)| {
+            let envelope = document.clone().epoch(epoch).encode();
+            (builders::key(id), envelope)
+        });
+        let begin = Begin {
+            term: history.build.0,
+            epoch,
+            build: history.build,
+            head: history.head,
+            link: history.link,
+            buckets: BUCKETS,
+        };
+        (begin, documents.collect())
+    }
+
+    pub(super) fn back_up(&self) -> History {
+        self.lock().clone()
+    }
+
+    /// Goes back to a backup, which begins a new epoch.
+    pub(super) fn restore(&self, backup: &History) {
+        let mut history = self.lock();
+        let (epoch, build) = (Epoch(history.epoch.0 + 1), history.build);
+        *history = backup.clone();
+        history.epoch = epoch;
+        history.build = build;
+    }
+
+    /// Beats as a leader does, for ever: probes first, then the head.
+    pub(super) async fn beat(self) {
+        let mut ticks = interval(Duration::from_millis(250));
+        loop {
+            ticks.tick().await;
+            let probes = self.bus.probes().await.unwrap_or_default();
+            let (head, link) = {
+                let history = self.lock();
+                (Position::new(history.epoch, history.head), history.link)
+            };
+            let heartbeat = Heartbeat {
+                head,
+                link,
+                database_time: Timestamp(1_790_000_000_000_000),
+                probes,
+            };
+            // Where the bus is away, nobody hears it.
+            drop(self.bus.heartbeat(&heartbeat).await);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Rebuild {
+    pub(super) async fn finish(self) {
+        let stored = self.bus.chunk(self.build, 0, &self.documents).await;
+        let stored = stored.expect("the bus is here");
+        stored.expect("the bus takes the chunk");
+        let finished = self.bus.finish(self.build, 1).await;
+        let finished = finished.expect("the bus is here");
+        finished.expect("the rebuild is whole");
+    }
+}
