@@ -6,6 +6,7 @@
 //! fail with it: nothing reconnects in the middle of a read of several steps.
 
 mod connection;
+mod deadline;
 mod follow;
 mod keys;
 mod lookup;
@@ -30,6 +31,9 @@ use lookup::Layout;
 use scripts::Scripts;
 
 /// The bus over Redis. Cheap to clone; clones share one connection.
+///
+/// The tasks that serve a connection run on the tokio runtime that made it, which is whichever
+/// first used the bus; when that runtime ends, the next operation connects anew on its own.
 #[derive(Clone)]
 pub struct RedisBus {
     inner: Arc<Inner>,

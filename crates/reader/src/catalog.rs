@@ -34,6 +34,8 @@ use self::{
     key::EntryKey,
     tombstone::Tombstone,
 };
+pub use crate::entry::Hydration;
+
 use crate::entry::Entry;
 
 type Entries = Cache<EntryKey, Arc<Entry>, Bytes, DefaultHashBuilder, CountEvictions>;
@@ -60,10 +62,6 @@ pub struct CatalogConfig {
     /// [`Lookup::Unknown`]: whoever sets it must fetch those, and hold back older envelopes.
     pub bytes_max: Option<u64>,
 }
-
-/// Numbers an attempt to hydrate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hydration(pub u32);
 
 /// What became of an envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -35,7 +35,9 @@ use shared::{
     entity_tag::TAG_FIELD_BYTES,
 };
 
-use crate::catalog::Hydration;
+/// Numbers an attempt to hydrate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hydration(pub u32);
 
 /// What an entry costs beyond its block and its table of representations, in octets: itself and
 /// its two counters, the block's shared count, and an average place in the cache.

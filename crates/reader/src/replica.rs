@@ -143,10 +143,11 @@ impl Replica {
         self.slots.position()
     }
 
-    /// The latest head heard of.
+    /// The database's head, as far as heartbeats and changes have told of it.
     pub fn head(&self) -> Option<Position> {
-        let sequence = self.heads.latest()?;
-        Some(Position::new(self.epoch_seen, sequence))
+        let told = self.heads.latest();
+        let told = told.map(|sequence| Position::new(self.epoch_seen, sequence));
+        told.max(self.position())
     }
 
     /// The latest time of which the reader knows: everything committed before it is here. `None`

@@ -1,5 +1,5 @@
 //! What every HTTP service here shares: configuration, problem details, request targets,
-//! connections, readiness and drain.
+//! connections, and how a process runs and ends.
 //!
 //! Nothing in it knows documents, databases or the bus.
 
@@ -7,7 +7,6 @@ pub mod config;
 pub mod lifecycle;
 pub mod problem;
 pub mod process;
-pub mod readiness;
 pub mod server;
 pub mod target;
 
@@ -16,5 +15,4 @@ mod tests;
 
 pub use lifecycle::{Lifecycle, Phase, Signals};
 pub use problem::{Kind, Problem};
-pub use readiness::{Latch, Readiness};
 pub use server::{Limits, ReusePort, Server, ServerCounters, bind};

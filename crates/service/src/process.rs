@@ -14,11 +14,10 @@ use crate::{
 /// Whatever ended the work; printed with its whole chain.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Runs `work` until it ends by itself, which it does once its lifecycle closes, or until a second
-/// signal. The exit status is 0, 64 where logs or traces cannot be set up as configured, or 1
-/// where the work failed.
+/// Runs `work` until it ends by itself, which it does once its lifecycle closes.
 ///
-/// `work` gets a multi-thread runtime with as many workers as there are cores.
+/// A second signal ends it at once. The exit status is 0, 64 where logs or traces cannot be set up
+/// as configured, or 1 where the work failed. `work` gets a multi-thread runtime with as many workers as there are cores.
 pub fn run<F>(program: &str, process: &Process, work: impl FnOnce(Lifecycle) -> F) -> ExitCode
 where
     F: Future<Output = Result<(), BoxError>>,

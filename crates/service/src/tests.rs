@@ -3,6 +3,5 @@
 mod config;
 mod lifecycle;
 mod problem;
-mod readiness;
 mod server;
 mod target;

@@ -10,3 +10,4 @@ mod position;
 mod refusals;
 mod round_trip;
 mod samples;
+mod stream;

@@ -1,11 +1,11 @@
 //! A private PostgreSQL.
 
+mod install;
+
 use std::{
-    ffi::OsString,
     fs::Permissions,
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::Command,
+    path::PathBuf,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
@@ -17,15 +17,11 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+use self::install::{as_server_user, data, give_to_server, initialise, programs};
 use crate::{
     eventually,
-    process::{ServerProcess, find_program, free_port},
+    process::{ServerProcess, free_port},
 };
-
-/// Where packages put the programs that Debian keeps out of `PATH`.
-const PROGRAMS: &str = "/usr/lib/postgresql";
-
-const INSTALL: &str = "apt-get install postgresql";
 
 /// How long one start may take, crash recovery included.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -186,9 +182,7 @@ impl Postgres {
         if let Err(error) = std::fs::write(&signal, "") {
             panic!("{}: {error}", signal.display());
         }
-        if !as_server_user().is_empty() {
-            run(Command::new("chown").arg("postgres").arg(&signal));
-        }
+        give_to_server(&signal);
         self.launch().await;
     }
 
@@ -285,70 +279,4 @@ impl Postgres {
 async fn connect(url: &str) -> Option<PgConnection> {
     let connected = timeout(Duration::from_secs(5), PgConnection::connect(url)).await;
     connected.ok()?.ok()
-}
-
-fn initialise(programs: &Path, directory: &Path) {
-    let mut command = as_server_user();
-    if !command.is_empty() {
-        run(Command::new("chown").arg("postgres").arg(directory));
-    }
-    command.push(programs.join("initdb").into());
-    run(Command::new(&command[0])
-        .args(&command[1..])
-        .args(["--username=postgres", "--auth=trust", "--no-sync"])
-        .args(["--encoding=UTF8", "--locale=C", "--pgdata"])
-        .arg(data(directory)));
-}
-
-fn data(directory: &Path) -> PathBuf {
-    directory.join("data")
-}
-
-/// PostgreSQL refuses to run as root; its package brings a user for it.
-fn as_server_user() -> Vec<OsString> {
-    let user = run(Command::new("id").arg("-u"));
-    if user.trim() != "0" {
-        return Vec::new();
-    }
-    [
-        "setpriv",
-        "--reuid=postgres",
-        "--regid=postgres",
-        "--clear-groups",
-    ]
-    .map(OsString::from)
-    .to_vec()
-}
-
-/// The newest installed version's programs.
-fn programs() -> PathBuf {
-    let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir(PROGRAMS)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|version| {
-            let number = version.file_name().to_str()?.parse().ok()?;
-            Some((number, version.path().join("bin")))
-        })
-        .collect();
-    versions.sort_by(|a, b| b.cmp(a));
-    let directories: Vec<PathBuf> = versions.into_iter().map(|(_number, path)| path).collect();
-    let initdb = find_program("initdb", &directories, INSTALL);
-    // PATH may hold a link to it, beside which `postgres` is not.
-    let initdb = initdb.canonicalize().unwrap_or(initdb);
-    initdb.parent().map(Path::to_owned).unwrap_or_default()
-}
-
-/// Its output.
-fn run(command: &mut Command) -> String {
-    let output = match command.current_dir("/").output() {
-        Ok(output) => output,
-        Err(error) => panic!("{command:?}: {error}"),
-    };
-    assert!(
-        output.status.success(),
-        "{command:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -10,10 +10,13 @@ use std::{
 };
 
 /// Starts `"$@"`, leaves its pid in `$PID_FILE`, and ends it once standard input closes: the
-/// kernel closes it when the test binary ends, even by SIGKILL. QUIT ends PostgreSQL as a crash
-/// would, and lets it free its shared memory, which outlives processes; TERM ends Redis, which
-/// inherits QUIT as ignored. KILL is for those that hear neither.
+/// kernel closes it when the test binary ends, even by SIGKILL.
+///
+/// QUIT ends PostgreSQL as a crash would, and lets it free its shared memory, which outlives
+/// processes; TERM ends Redis, which inherits QUIT as ignored. KILL is for those that hear neither.
+/// Signals to the whole process group, as from a terminal, must not keep the watchdog from its work.
 const WATCHDOG: &str = r#"
+trap : INT TERM HUP
 "$@" </dev/null & server=$!
 echo "$server" > "$PID_FILE.new" && mv "$PID_FILE.new" "$PID_FILE"
 read -r _

@@ -68,7 +68,7 @@ impl Engine {
         Self {
             committing: tokio::spawn(commit_loop.run()),
             publishing: tokio::spawn(publish(committed, bus, Arc::clone(&publisher))),
-            leading: tokio::spawn(leading.run()),
+            leading: tokio::spawn(async { leading.run().await }),
             parts: Parts {
                 committer,
                 store,

@@ -118,7 +118,7 @@ impl Leader {
     ///
     /// # Cancel safety
     /// Dropping the future gives the lease up.
-    pub async fn run(self) {
+    pub async fn run(self) -> ! {
         loop {
             match self.store.lead().await {
                 Ok(Some(lease)) => self.reign(lease).await,
@@ -152,7 +152,7 @@ impl Leader {
         );
     }
 
-    async fn rounds<T>(&self, term: u64) -> T {
+    async fn rounds(&self, term: u64) -> ! {
         let mut published_before = None;
         loop {
             match self.round(term, published_before).await {

@@ -10,19 +10,13 @@ use redis::{
     AsyncConnectionConfig, Client, ErrorKind, IntoConnectionInfo, RedisError, ServerErrorKind,
     aio::MultiplexedConnection, io::tcp::TcpSettings,
 };
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
-use super::suitability;
+use super::{
+    deadline::{CONNECT_TIMEOUT, failed, within},
+    suitability,
+};
 use crate::BusError;
-
-/// How long making a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How long an ordinary operation may take, waiting for the connection included.
-pub(super) const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How long a step of a rebuild, or a read of many documents, may take.
-pub(super) const BULK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Makes connections, and keeps one for commands.
 pub(super) struct Connection {
@@ -133,23 +127,6 @@ impl Connection {
     fn lock(&self) -> std::sync::MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Waits for an answer of Redis, but not for ever.
-pub(super) async fn within<T>(
-    limit: Duration,
-    operation: &'static str,
-    work: impl Future<Output = Result<T, RedisError>>,
-) -> Result<T, BusError> {
-    match timeout(limit, work).await {
-        Ok(answer) => answer.map_err(failed(operation)),
-        Err(_elapsed) => Err(BusError::Timeout(operation)),
-    }
-}
-
-/// Names the operation that failed.
-pub(super) fn failed(operation: &'static str) -> impl FnOnce(RedisError) -> BusError {
-    move |source| BusError::Redis { operation, source }
 }
 
 /// Whether another connection may do better: this one is lost, or leads to a server that is no

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use shared::{Position, ResourceKey, limits::PROBES_MAX};
 
 use super::{
-    RedisBus, connection::OPERATION_TIMEOUT, keys::build_text, scripts, snapshot::RedisSnapshot,
+    RedisBus, deadline::OPERATION_TIMEOUT, keys::build_text, scripts, snapshot::RedisSnapshot,
     subscription,
 };
 use crate::{

@@ -8,7 +8,7 @@ use shared::{ResourceKey, codec::decode};
 
 use super::{
     RedisBus,
-    connection::OPERATION_TIMEOUT,
+    deadline::OPERATION_TIMEOUT,
     keys::build_text,
     meta::{self, Fields},
 };

@@ -12,7 +12,7 @@ use shared::{
 
 use super::{
     RedisBus,
-    connection::OPERATION_TIMEOUT,
+    deadline::OPERATION_TIMEOUT,
     keys::build_text,
     meta,
     scripts::{self, Answer},

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{
     RedisBus,
-    connection::{BULK_TIMEOUT, OPERATION_TIMEOUT},
+    deadline::{BULK_TIMEOUT, OPERATION_TIMEOUT},
     keys::build_text,
     scripts::{self, Answer},
 };

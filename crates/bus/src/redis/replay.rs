@@ -11,7 +11,7 @@ use shared::{
 
 use super::{
     RedisBus,
-    connection::BULK_TIMEOUT,
+    deadline::BULK_TIMEOUT,
     keys::Keys,
     meta::{self, Fields, link},
     segment_of,

@@ -9,7 +9,7 @@ use shared::codec::decode;
 
 use super::{
     RedisBus,
-    connection::{BULK_TIMEOUT, OPERATION_TIMEOUT, within},
+    deadline::{BULK_TIMEOUT, OPERATION_TIMEOUT, within},
     keys::build_text,
     meta::{self, Fields},
 };

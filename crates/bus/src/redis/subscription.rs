@@ -8,7 +8,7 @@ use shared::{
     codec::{SLOT_BYTES, decode, decode_message},
 };
 
-use super::connection::{OPERATION_TIMEOUT, within};
+use super::deadline::{OPERATION_TIMEOUT, within};
 use crate::{
     BusError, FeedEvent, Subscription,
     subscription::{self, Cut, FeedSender},

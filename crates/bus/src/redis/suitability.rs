@@ -2,7 +2,7 @@
 
 use redis::{ErrorKind, InfoDict, ServerErrorKind, aio::MultiplexedConnection};
 
-use super::connection::{OPERATION_TIMEOUT, within};
+use super::deadline::{OPERATION_TIMEOUT, within};
 use crate::BusError;
 
 /// Refuses servers that may evict keys: with parts of the snapshot gone unnoticed, readers would

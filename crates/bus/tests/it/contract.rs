@@ -44,7 +44,7 @@ macro_rules! contract {
             rebuild::empty_bus_refuses_chunk_and_finish
             rebuild::sequences_are_compared_in_all_their_bits
             rebuild::live_publishing_during_a_rebuild_stays
-            rebuild::bucket_counts_keep_their_limits
+            rebuild::bucket_counts_beyond_their_limits_are_refused
             mend::mend_corrects_missing_older_and_damaged_documents
             mend::mend_keeps_newer_documents_and_counts_what_it_stored
             mend::leader_of_an_earlier_term_neither_mends_nor_purges

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use bus::{Build, BusError, Follower, MemoryBus, Publisher};
 use testkit::builders::{key, slot};
 
-use crate::contract::subject::{
-    Faults, LOG_SEGMENTS, Subject, change, next_delivery, next_event, published,
+use crate::contract::{
+    rebuild,
+    subject::{Faults, LOG_SEGMENTS, Subject, change, next_delivery, next_event, published},
 };
 
 contract! { open }
@@ -116,4 +117,9 @@ async fn dropped_subscription_is_forgotten_with_the_next_message() {
     drop(feed);
     subject.publish(build, change(1, "a")).await;
     assert_eq!(bus.subscriptions(), 0);
+}
+
+#[tokio::test]
+async fn fewest_and_most_buckets_are_usable() {
+    rebuild::fewest_and_most_buckets_are_usable(on(&MemoryBus::new())).await;
 }

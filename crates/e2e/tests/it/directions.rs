@@ -11,7 +11,7 @@ use serde_json::Value;
 const WORKSPACE: &[(&str, &[&str])] = &[
     ("shared", &[]),
     ("telemetry", &[]),
-    ("service", &["shared"]),
+    ("service", &["shared", "telemetry"]),
     ("bus", &["shared"]),
     ("testkit", &["shared"]),
     ("writer", &["shared", "bus", "service", "telemetry"]),
@@ -149,7 +149,7 @@ fn a_broken_direction_is_noticed() {
         ("shared", "testkit", DEV),
         ("bus", "writer", None),
         ("bus", "service", None),
-        ("service", "telemetry", None),
+        ("telemetry", "service", None),
         ("writer", "reader", None),
         ("writer", "reader", DEV),
         ("reader", "writer", None),

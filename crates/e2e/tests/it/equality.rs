@@ -38,10 +38,16 @@ async fn readers_equal_the_database_after_mixed_writes() {
 
     let truth = Truth::read(&fleet).await;
     truth.check_log(&fleet).await;
-    assert!(truth.live.len() > 100 && truth.deleted.len() > 100, "both kinds are compared");
+    assert!(
+        truth.live.len() > 100 && truth.deleted.len() > 100,
+        "both kinds are compared"
+    );
     for (key, last) in acknowledged {
         let live = truth.live.contains_key(&("posts".to_owned(), key.clone()));
-        assert_eq!(live, last, "the last acknowledged write of {key} is in the database");
+        assert_eq!(
+            live, last,
+            "the last acknowledged write of {key} is in the database"
+        );
     }
     for reader in &readers {
         check_reader(&fleet, reader, &truth).await;
@@ -67,13 +73,16 @@ async fn write_mixed(fleet: &Fleet, writer: &Node) -> BTreeMap<String, bool> {
         }
         acknowledged
     });
-    clients
-        .buffer_unordered(CLIENTS)
-        .concat()
-        .await
+    clients.buffer_unordered(CLIENTS).concat().await
 }
 
-async fn write_one(fleet: &Fleet, writer: &Node, key: &str, live: bool, random: &mut fastrand::Rng) {
+async fn write_one(
+    fleet: &Fleet,
+    writer: &Node,
+    key: &str,
+    live: bool,
+    random: &mut fastrand::Rng,
+) {
     let base = format!("http://{}", writer.listen);
     let answer = if live {
         let content = "type ".repeat(random.usize(1..300));
@@ -127,11 +136,14 @@ impl Truth {
 }
 
 async fn check_reader(fleet: &Fleet, reader: &Node, truth: &Truth) {
-    eventually("the reader's position equals the database's head", async || {
-        let status = fleet.status(reader).await?;
-        let position = (status["epoch"].as_i64()?, status["sequence"].as_i64()?);
-        (position == (truth.epoch, truth.head)).then_some(())
-    })
+    eventually(
+        "the reader's position equals the database's head",
+        async || {
+            let status = fleet.status(reader).await?;
+            let position = (status["epoch"].as_i64()?, status["sequence"].as_i64()?);
+            (position == (truth.epoch, truth.head)).then_some(())
+        },
+    )
     .await;
     let live = stream::iter(&truth.live).for_each_concurrent(CLIENTS, |(key, body)| async move {
         let (status, served) = read(fleet, reader, key).await;
@@ -147,7 +159,12 @@ async fn check_reader(fleet: &Fleet, reader: &Node, truth: &Truth) {
 
 async fn read(fleet: &Fleet, reader: &Node, (collection, id): &(String, String)) -> (u16, Bytes) {
     let url = format!("http://{}/v1/{collection}/{id}", reader.listen);
-    let answer = fleet.http.get(url).send().await.expect("the reader answers");
+    let answer = fleet
+        .http
+        .get(url)
+        .send()
+        .await
+        .expect("the reader answers");
     let status = answer.status().as_u16();
     (status, answer.bytes().await.expect("the whole body"))
 }

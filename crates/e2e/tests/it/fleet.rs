@@ -23,7 +23,8 @@ pub(crate) struct Fleet {
 
 /// One writer or reader process.
 pub(crate) struct Node {
-    pub(crate) process: ServerProcess,
+    /// Ends with the node.
+    _process: ServerProcess,
     pub(crate) listen: SocketAddr,
     pub(crate) admin: SocketAddr,
 }
@@ -101,7 +102,7 @@ impl Fleet {
         let pid_file = self.directory.path().join(format!("{name}.pid"));
         let process = ServerProcess::start(&command, &pid_file, None).expect("a shell");
         Node {
-            process,
+            _process: process,
             listen,
             admin,
         }
@@ -115,7 +116,10 @@ fn loopback() -> SocketAddr {
 /// A binary of this workspace, built beside the test.
 fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the test's own path");
-    let directory = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
+    let directory = test
+        .ancestors()
+        .nth(2)
+        .expect("target/<profile>/deps/<test>");
     let path = directory.join(name);
     assert!(
         path.is_file(),

@@ -72,7 +72,7 @@ pub fn bytes(text: &str) -> Parsed<u64> {
         .ok_or_else(|| "is not a size with its unit, such as 64KiB, 512MiB or 1GB".to_owned())
 }
 
-/// A size of [`bytes`] within limits.
+/// A size of [`bytes()`] within limits.
 pub fn bytes_in(limits: RangeInclusive<u64>) -> impl Fn(&str) -> Parsed<u64> {
     move |text| {
         let value = bytes(text)?;

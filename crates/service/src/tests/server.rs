@@ -28,7 +28,8 @@ use crate::{Lifecycle, Limits, ReusePort, Server, ServerCounters, bind};
 /// Far above what anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-const SHORT: Duration = Duration::from_millis(50);
+/// Short enough to wait for, long enough for a busy machine to send something meanwhile.
+const SHORT: Duration = Duration::from_millis(500);
 
 /// No test meets these by accident.
 const LIMITS: Limits = Limits {

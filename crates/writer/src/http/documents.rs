@@ -52,12 +52,13 @@ pub(super) async fn put(State(backend): State<Arc<Backend>>, request: Request) -
     let key = key_of(request.uri())?;
     let conditions = Conditions::parse(request.headers())?;
     let content = read_content(request).await?;
-    let parse = {
-        let (key, content) = (key.clone(), content.clone());
-        move || Ok((key.clone(), document::parse(&key, &content)?))
+    let sent = content.clone();
+    let parse = move || {
+        let body = document::parse(&key, &content)?;
+        Ok((key, body))
     };
     let pressed = press(&backend, parse).await?;
-    let is_stored_as_sent = pressed.body.octets() == &content;
+    let is_stored_as_sent = pressed.body.octets() == &sent;
     let written = commit(&backend, pressed, &conditions).await?;
     if is_stored_as_sent {
         Ok(answer::written(&written))
@@ -95,7 +96,10 @@ pub(super) async fn create_document(
     let key = target::key_from_path(collection.unwrap_or_default(), &new_id())?;
     let conditions = Conditions::parse(request.headers())?;
     let content = read_content(request).await?;
-    let parse = move || Ok((key.clone(), document::parse(&key, &content)?));
+    let parse = move || {
+        let body = document::parse(&key, &content)?;
+        Ok((key, body))
+    };
     let pressed = press(&backend, parse).await?;
     let written = commit(&backend, pressed, &conditions).await?;
     Ok(answer::written(&written))

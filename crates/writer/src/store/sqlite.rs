@@ -45,8 +45,8 @@ pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The truth in one file of a data directory, in WAL mode with every commit synced to the disk.
 ///
-/// One process at a time: a lock on [`LOCK_FILE`] keeps a second one out, even on a directory that
-/// only one of them can write to properly, e.g. in two containers.
+/// One process at a time: SQLite would let a second one in, whose commits this one's readers would
+/// never be sent. A lock on [`LOCK_FILE`] keeps it out.
 #[derive(Debug)]
 pub struct SqliteStore {
     /// One connection: writes wait for each other here rather than in SQLite.

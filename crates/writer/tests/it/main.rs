@@ -1,5 +1,6 @@
 //! The writer from outside.
 
 mod commit;
+mod http;
 mod leader;
 mod store;

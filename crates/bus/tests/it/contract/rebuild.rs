@@ -207,17 +207,26 @@ pub(crate) async fn live_publishing_during_a_rebuild_stays(bus: Subject) {
     assert_eq!(bus.published_through().await, 6);
 }
 
-pub(crate) async fn bucket_counts_keep_their_limits(bus: Subject) {
-    for buckets in [1, BUCKETS_MAX] {
-        let mut begin = begin_at(1);
-        begin.buckets = buckets;
-        bus.begin(&begin).await;
-        assert_eq!(bus.publish(begin.build, change(2, "a")).await, published(2));
-    }
+pub(crate) async fn bucket_counts_beyond_their_limits_are_refused(bus: Subject) {
     for buckets in [0, 3, BUCKETS_MAX * 2] {
         let mut begin = begin_at(1);
         begin.buckets = buckets;
         let begun = bus.publisher.begin(&begin).await;
         assert!(matches!(begun, Err(BusError::Unsuitable(_))), "{begun:?}");
+    }
+}
+
+/// Not part of the list that runs on a shared server: it holds the server up.
+pub(crate) async fn fewest_and_most_buckets_are_usable(bus: Subject) {
+    for buckets in [1, BUCKETS_MAX] {
+        let mut begin = begin_at(1);
+        begin.buckets = buckets;
+        bus.begin(&begin).await;
+        assert_eq!(bus.publish(begin.build, change(2, "a")).await, published(2));
+        bus.finish(begin.build, 0).await;
+        let last = bus.follower.report_lost(begin.build, buckets - 1).await;
+        last.expect("the bus answers");
+        assert!(bus.meta().await.complete, "the last bucket is marked");
+        assert_eq!(bus.held_sequence("a").await, Some(2));
     }
 }

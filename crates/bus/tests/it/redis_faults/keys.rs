@@ -6,7 +6,10 @@ use testkit::{builders::slot, redis::RedisServer};
 
 use super::open;
 use crate::{
-    contract::subject::{BUCKETS, LOG_SEGMENTS, begin_at, change},
+    contract::{
+        rebuild,
+        subject::{BUCKETS, LOG_SEGMENTS, begin_at, change},
+    },
     redis::on,
 };
 
@@ -95,4 +98,10 @@ async fn rebuild_drops_the_keys_of_all_other_builds_in_its_namespace() {
     let kept = 2 + usize::try_from(BUCKETS).expect("small");
     assert_eq!(keys.len(), kept, "meta, probes and the buckets: {keys:?}");
     assert_eq!(neighbour.held_sequence("7").await, Some(7));
+}
+
+#[tokio::test]
+async fn fewest_and_most_buckets_are_usable() {
+    let server = RedisServer::start().await;
+    rebuild::fewest_and_most_buckets_are_usable(open(&server)).await;
 }

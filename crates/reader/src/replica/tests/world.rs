@@ -204,7 +204,7 @@ impl World {
             .replica
             .confirmed_at()
             .expect("and knows its staleness");
-        let staleness = self.now - confirmed_at;
+        let staleness = self.now.saturating_sub(confirmed_at);
         assert!(
             staleness < Duration::from_secs(1),
             "which is low: {staleness:?}"
@@ -488,9 +488,10 @@ impl World {
             updated_at: Timestamp(0),
             expires_at: None,
             key: ResourceKey::parse("docs", &change.key.to_string()).unwrap(),
-            change: match change.delete {
-                true => Change::Delete,
-                false => Change::Put(vec![content]),
+            change: if change.delete {
+                Change::Delete
+            } else {
+                Change::Put(vec![content])
             },
             extensions: Vec::new(),
         }

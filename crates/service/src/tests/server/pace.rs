@@ -16,7 +16,7 @@ async fn half_a_head_and_silence_is_answered_408() {
     let answer = client.receive().await;
     assert_eq!(
         answer.problem(408),
-        "the request's head did not arrive within 50ms"
+        "the request's head did not arrive within 500ms"
     );
     assert!(answer.closes());
     client.closed().await;
@@ -76,7 +76,7 @@ async fn half_the_content_and_silence_is_answered_408() {
     let detail = answer.problem(408);
     assert_eq!(
         detail,
-        "less than 4 octets of the request's content arrived within 50ms"
+        "less than 4 octets of the request's content arrived within 500ms"
     );
     client.closed().await;
     assert_eq!(harness.counters.timed_out.get(), 1);

@@ -55,6 +55,9 @@ pub(crate) async fn follower_of_the_log_never_meets_a_hole(home: &Home) {
     let mut committers = commit_from_everywhere(home);
     let (mut after, mut link) = (Sequence::ZERO, Link::ZERO);
     while after < Sequence(CHANGES) {
+        if let Some(ended) = committers.try_join_next() {
+            ended.unwrap();
+        }
         let page = home.other.changes(after, 7).await.unwrap();
         assert!(page.feed.tip.position.sequence >= after);
         for change in page.changes {
@@ -64,7 +67,7 @@ pub(crate) async fn follower_of_the_log_never_meets_a_hole(home: &Home) {
             (after, link) = (change.slot.position.sequence, change.slot.link);
         }
     }
-    while committers.join_next().await.is_some() {}
+    committers.join_all().await;
     assert_eq!(tip(&*home.store).await.link, link);
 }
 

@@ -1,0 +1,18 @@
+//! Both planes, over the real SQLite store and the real committer.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails where its helpers do; Clippy knows only test functions by itself"
+)]
+
+mod bad_input;
+mod conditions;
+mod content;
+mod feed;
+mod internal;
+mod outages;
+mod reads;
+mod site;
+mod snapshot;
+mod wire;
+mod writes;
