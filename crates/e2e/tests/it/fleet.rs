@@ -15,7 +15,7 @@ use testkit::{
 /// The distributed set-up. Everything in it ends with it.
 pub(crate) struct Fleet {
     pub(crate) database: PgPool,
-    database_url: String,
+    pub(crate) database_url: String,
     pub(crate) redis: RedisServer,
     pub(crate) http: reqwest::Client,
     directory: TempDir,
@@ -23,8 +23,7 @@ pub(crate) struct Fleet {
 
 /// One writer or reader process.
 pub(crate) struct Node {
-    /// Ends with the node.
-    _process: ServerProcess,
+    pub(crate) process: ServerProcess,
     pub(crate) listen: SocketAddr,
     pub(crate) admin: SocketAddr,
 }
@@ -44,10 +43,15 @@ impl Fleet {
 
     /// Starts a writer and waits until it takes writes.
     pub(crate) async fn writer(&self, name: &str) -> Node {
+        self.writer_on(name, &self.redis.url()).await
+    }
+
+    /// As [`Self::writer`], with another way to Redis.
+    pub(crate) async fn writer_on(&self, name: &str, redis_url: &str) -> Node {
         let node = self.node("writer", name, |listen, admin| {
             vec![
                 format!("--database-url={}", self.database_url),
-                format!("--redis-url={}", self.redis.url()),
+                format!("--redis-url={redis_url}"),
                 format!("--writer-listen={listen}"),
                 format!("--writer-admin-listen={admin}"),
                 "--writer-migrate".to_owned(),
@@ -102,7 +106,7 @@ impl Fleet {
         let pid_file = self.directory.path().join(format!("{name}.pid"));
         let process = ServerProcess::start(&command, &pid_file, None).expect("a shell");
         Node {
-            _process: process,
+            process,
             listen,
             admin,
         }

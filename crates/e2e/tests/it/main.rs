@@ -4,3 +4,8 @@
 mod directions;
 mod equality;
 mod fleet;
+mod frozen;
+mod load;
+mod redis_loss;
+mod restore;
+mod truth;
