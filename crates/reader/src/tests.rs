@@ -3,6 +3,7 @@
 mod admin;
 mod catalog;
 mod conditional;
+mod config;
 mod data;
 mod follow;
 mod negotiate;
