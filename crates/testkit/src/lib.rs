@@ -6,6 +6,7 @@
 pub mod builders;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod redis;
 pub mod wait;
 

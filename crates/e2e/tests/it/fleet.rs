@@ -19,7 +19,7 @@ use testkit::{
 /// The distributed set-up. Everything in it ends with it.
 pub(crate) struct Fleet {
     pub(crate) database: PgPool,
-    database_url: String,
+    pub(crate) database_url: String,
     pub(crate) redis: RedisServer,
     pub(crate) http: reqwest::Client,
     directory: TempDir,
@@ -52,17 +52,22 @@ impl Fleet {
 
     /// Starts a writer and waits until it takes writes.
     pub(crate) async fn writer(&self, name: &str) -> Node {
-        let node = self.start_writer(name);
+        self.writer_on(name, &self.redis.url()).await
+    }
+
+    /// As [`Self::writer`], with another way to Redis.
+    pub(crate) async fn writer_on(&self, name: &str, redis_url: &str) -> Node {
+        let node = self.start_writer(name, redis_url);
         self.ready(&node).await;
         node
     }
 
     /// Starts a writer; it may not be ready yet.
-    pub(crate) fn start_writer(&self, name: &str) -> Node {
+    pub(crate) fn start_writer(&self, name: &str, redis_url: &str) -> Node {
         self.node("writer", name, |listen, admin| {
             vec![
                 format!("--database-url={}", self.database_url),
-                format!("--redis-url={}", self.redis.url()),
+                format!("--redis-url={redis_url}"),
                 format!("--writer-listen={listen}"),
                 format!("--writer-admin-listen={admin}"),
                 "--writer-migrate".to_owned(),

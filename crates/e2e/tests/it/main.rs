@@ -4,4 +4,9 @@
 mod directions;
 mod equality;
 mod fleet;
+mod frozen;
+mod load;
 mod processes;
+mod redis_loss;
+mod restore;
+mod truth;

@@ -12,7 +12,7 @@ async fn processes_wait_for_servers_that_are_not_there_yet() {
     postgres.stop();
     fleet.redis.kill();
 
-    let writer = fleet.start_writer("writer-1");
+    let writer = fleet.start_writer("writer-1", &fleet.redis.url());
     let reader = fleet.reader("reader-1");
     eventually("the writer has tried twice", async || {
         (logged(&writer, "waiting for the database") >= 2).then_some(())
