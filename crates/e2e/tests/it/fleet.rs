@@ -24,7 +24,7 @@ pub(crate) struct Fleet {
 /// One writer or reader process.
 pub(crate) struct Node {
     /// Ends with the node.
-    _process: ServerProcess,
+    process: ServerProcess,
     pub(crate) listen: SocketAddr,
     pub(crate) admin: SocketAddr,
 }
@@ -102,19 +102,26 @@ impl Fleet {
         let pid_file = self.directory.path().join(format!("{name}.pid"));
         let process = ServerProcess::start(&command, &pid_file, None).expect("a shell");
         Node {
-            _process: process,
+            process,
             listen,
             admin,
         }
     }
 }
 
-fn loopback() -> SocketAddr {
+impl Node {
+    /// Sends its process a signal, e.g. `"KILL"`.
+    pub(crate) fn signal(&self, signal: &str) {
+        self.process.signal(signal).expect("the process runs");
+    }
+}
+
+pub(crate) fn loopback() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], free_port().expect("a free port")))
 }
 
 /// A binary of this workspace, built beside the test.
-fn binary(name: &str) -> PathBuf {
+pub(crate) fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the test's own path");
     let directory = test
         .ancestors()

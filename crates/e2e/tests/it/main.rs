@@ -4,3 +4,4 @@
 mod directions;
 mod equality;
 mod fleet;
+mod healthcheck;
