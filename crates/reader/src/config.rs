@@ -48,7 +48,9 @@ pub const BUS_SETTINGS: &[Setting] = &[Setting::secret(
 pub const PROGRAM: Program = Program {
     name: "reader",
     version: env!("CARGO_PKG_VERSION"),
-    about: "Holds every document in memory as finished bytes and serves it",
+    about: "Holds every document in memory as finished bytes and serves it.\n\n\
+            `reader healthcheck`, given the same settings, asks the reader that runs here whether it is \
+            ready.",
     tables: &[SETTINGS, BUS_SETTINGS, process::SETTINGS],
 };
 

@@ -3,11 +3,24 @@
 use std::{process::ExitCode, sync::Arc};
 
 use bus::RedisBus;
-use reader::{App, config::Config};
-use service::{Lifecycle, config::ProcessEnvironment, process::BoxError};
+use reader::{
+    App,
+    config::{Config, PROGRAM},
+};
+use service::{Lifecycle, config::ProcessEnvironment, healthcheck, process::BoxError};
 use tracing::info;
 
 fn main() -> ExitCode {
+    let arguments = std::env::args_os();
+    let check = healthcheck::intercept(
+        &PROGRAM,
+        "READER_ADMIN_LISTEN",
+        arguments,
+        &ProcessEnvironment,
+    );
+    if let Some(code) = check {
+        return code;
+    }
     match Config::read(std::env::args_os(), &ProcessEnvironment) {
         Ok(config) => {
             let process = config.process.clone();

@@ -52,7 +52,9 @@ pub const SERVER_SETTINGS: &[Setting] = &[
 pub const PROGRAM: Program = Program {
     name: "writer",
     version: env!("CARGO_PKG_VERSION"),
-    about: "Commits documents, renders them once and publishes them",
+    about: "Commits documents, renders them once and publishes them.\n\n\
+            `writer healthcheck`, given the same settings, asks the writer that runs here whether it is \
+            ready.",
     tables: &[SETTINGS, SERVER_SETTINGS, process::SETTINGS],
 };
 

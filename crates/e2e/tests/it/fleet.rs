@@ -161,6 +161,13 @@ pub(crate) fn start(program: &str, arguments: &[String], files: &Path) -> Server
     ServerProcess::start(&command, &pid_file, None).expect("a shell")
 }
 
+impl Node {
+    /// Sends its process a signal, e.g. `"KILL"`.
+    pub(crate) fn signal(&self, signal: &str) {
+        self.process.signal(signal).expect("the process runs");
+    }
+}
+
 pub(crate) fn loopback() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], free_port().expect("a free port")))
 }

@@ -31,12 +31,12 @@ async fn frozen_leader_is_succeeded_and_takes_nothing_back() {
     let load = Load::start(&fleet, &[other.listen], 100, &addresses).await;
 
     let frozen_at = Instant::now();
-    leader.process.signal("STOP").expect("the leader runs");
+    leader.signal("STOP");
     leads(&fleet, &other).await;
     let took = frozen_at.elapsed();
     assert!(took < SUCCESSION_MAX, "another leads after {took:?}");
     sleep(FROZEN.saturating_sub(took)).await;
-    leader.process.signal("CONT").expect("the leader is there");
+    leader.signal("CONT");
 
     eventually("the former leader knows that it is none", async || {
         let status = fleet.status(&leader).await?;
@@ -85,7 +85,7 @@ async fn publication_that_arrives_late_brings_nothing_back() {
         (proxy.held_bytes() > 0).then_some(())
     })
     .await;
-    late.process.signal("STOP").expect("the writer runs");
+    late.signal("STOP");
     is_served(&fleet, &reader, "gone", 200).await;
     let url = format!("http://{}/v1/notes/gone", leader.listen);
     let deleted = fleet.http.delete(url).send().await.expect("an answer");
@@ -99,7 +99,7 @@ async fn publication_that_arrives_late_brings_nothing_back() {
         (proxy.held_bytes() == 0).then_some(())
     })
     .await;
-    late.process.signal("CONT").expect("the writer is there");
+    late.signal("CONT");
 
     put(&fleet, &late, "last").await;
     is_served(&fleet, &reader, "last", 200).await;

@@ -5,6 +5,7 @@ mod directions;
 mod equality;
 mod fleet;
 mod frozen;
+mod healthcheck;
 mod load;
 mod processes;
 mod redis_loss;
