@@ -7,6 +7,7 @@ mod data;
 mod negotiate;
 mod serve;
 mod wire;
+mod yardstick;
 
 use bytes::Bytes;
 use shared::{
