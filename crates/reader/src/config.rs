@@ -36,6 +36,10 @@ pub const SETTINGS: &[Setting] = &[
         None,
         "The reader's name in the fleet, 1 to 64 visible characters; by default drawn at random",
     ),
+    Setting::switch(
+        "YARDSTICKS",
+        "Serve /post-redis and /post-marshal too, to measure /post against; not for production",
+    ),
 ];
 
 /// The bus of a reader that runs apart from its writer.
@@ -70,6 +74,8 @@ pub struct ReaderConfig {
     pub cache_control: HeaderValue,
     /// `READER_ID`: 1 to 64 visible ASCII characters. Default: `reader-` and 8 random digits.
     pub id: String,
+    /// `YARDSTICKS`: whether [`crate::http::yardstick`] is served too. Default: no.
+    pub yardsticks: bool,
 }
 
 /// What the command `reader` is told.
@@ -123,12 +129,14 @@ impl ReaderConfig {
         let threads = settings.optional("READER_THREADS", threads);
         let cache_control = settings.required("READER_CACHE_CONTROL", header_value);
         let id = settings.optional("READER_ID", reader_id);
+        let yardsticks = settings.switch("YARDSTICKS");
         Ok(Self {
             listen: listen?,
             admin_listen: admin_listen?,
             threads: threads?.unwrap_or_else(cores),
             cache_control: cache_control?,
             id: id?.unwrap_or_else(|| format!("reader-{:08x}", fastrand::u32(..))),
+            yardsticks: yardsticks?,
         })
     }
 }

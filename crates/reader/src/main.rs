@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use bus::RedisBus;
+use bus::{BusError, Follower, RedisBus};
 use reader::{
     App,
     config::{Config, PROGRAM},
@@ -31,9 +31,12 @@ fn main() -> ExitCode {
 }
 
 async fn run(config: Config, lifecycle: Lifecycle) -> Result<(), BoxError> {
-    let bus = RedisBus::open(config.redis_url.expose(), RedisBus::NAMESPACE)?;
+    let open = || -> Result<Arc<dyn Follower>, BusError> {
+        let bus = RedisBus::open(config.redis_url.expose(), RedisBus::NAMESPACE)?;
+        Ok(Arc::new(bus))
+    };
     let id = config.reader.id.clone();
-    let app = App::build(config.reader, Arc::new(bus), "redis", lifecycle)?;
+    let app = App::build(config.reader, open()?, "redis", lifecycle)?.with_yardsticks(open)?;
     info!(
         version = env!("CARGO_PKG_VERSION"),
         id,

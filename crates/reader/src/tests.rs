@@ -9,6 +9,7 @@ mod follow;
 mod negotiate;
 mod serve;
 mod wire;
+mod yardstick;
 
 use bytes::Bytes;
 use shared::{
