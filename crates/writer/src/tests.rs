@@ -1,5 +1,6 @@
 //! Tests of the writer's inside.
 
 mod document;
+mod ndjson;
 mod post;
 mod render;
