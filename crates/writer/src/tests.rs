@@ -2,5 +2,6 @@
 
 mod config;
 mod document;
+mod ndjson;
 mod post;
 mod render;

@@ -39,13 +39,18 @@ impl Dev {
     async fn create(&self, content: &str) -> Response {
         let post = json!({"id": "a", "title": "t", "content": content, "author": "e2e"});
         let url = format!("http://{}/create", self.writer);
-        self.http.post(url).json(&post).send().await.unwrap()
+        self.http
+            .post(url)
+            .json(&post)
+            .send()
+            .await
+            .expect("an answer")
     }
 
     async fn read(&self, field: &'static str, value: &str) -> Response {
         let url = format!("http://{}/post?id=a", self.reader);
         let read = self.http.get(url).header(field, value);
-        read.send().await.unwrap()
+        read.send().await.expect("an answer")
     }
 
     /// Waits until the post is served with this content, and gives the identity body.
@@ -79,14 +84,14 @@ fn decode(coding: &str, octets: &Bytes) -> Vec<u8> {
         "br" => drop(
             brotli::Decompressor::new(&octets[..], 4096)
                 .read_to_end(&mut body)
-                .unwrap(),
+                .expect("it decodes"),
         ),
         "gzip" => drop(
             flate2::read::GzDecoder::new(&octets[..])
                 .read_to_end(&mut body)
-                .unwrap(),
+                .expect("it decodes"),
         ),
-        "zstd" => body = zstd::decode_all(&octets[..]).unwrap(),
+        "zstd" => body = zstd::decode_all(&octets[..]).expect("it decodes"),
         other => panic!("{other} was not asked for"),
     }
     body
@@ -94,7 +99,7 @@ fn decode(coding: &str, octets: &Bytes) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dev_writes_reads_and_keeps_its_documents() {
-    let home = tempfile::tempdir().unwrap();
+    let home = tempfile::tempdir().expect("a temporary directory");
     let data = home.path().join("data");
     let dev = Dev::start(&data, "first").await;
     let content = "Printed once, read everywhere. ".repeat(100);
@@ -108,13 +113,13 @@ async fn dev_writes_reads_and_keeps_its_documents() {
         let headers = answer.headers().clone();
         let coded = headers
             .get("content-encoding")
-            .map(|value| value.to_str().unwrap());
+            .map(|value| value.to_str().expect("visible ASCII"));
         assert_eq!(coded.unwrap_or("identity"), coding);
         assert_eq!(headers["vary"], "Accept-Encoding");
-        let octets = answer.bytes().await.unwrap();
+        let octets = answer.bytes().await.expect("the whole body");
         assert_eq!(headers["content-length"], octets.len().to_string());
         assert_eq!(decode(coding, &octets), identity, "{coding}");
-        tags.insert(headers["etag"].to_str().unwrap().to_owned());
+        tags.insert(headers["etag"].to_str().expect("visible ASCII").to_owned());
     }
     assert_eq!(tags.len(), 4, "each representation has a tag of its own");
     check_revalidation(&dev).await;
@@ -126,7 +131,15 @@ async fn dev_writes_reads_and_keeps_its_documents() {
     let dev = Dev::start(&data, "second").await;
     dev.until_served("second").await;
     let url = format!("http://{}/v1/posts/a", dev.writer);
-    assert_eq!(dev.http.delete(url).send().await.unwrap().status(), 204);
+    assert_eq!(
+        dev.http
+            .delete(url)
+            .send()
+            .await
+            .expect("an answer")
+            .status(),
+        204
+    );
     eventually("the post is gone", async || {
         let answer = dev.read("accept-encoding", "identity").await;
         (answer.status() == 404).then_some(())
@@ -144,28 +157,32 @@ async fn check_revalidation(dev: &Dev) {
             .header("if-none-match", tag.clone())
             .send()
             .await
-            .unwrap();
+            .expect("an answer");
         assert_eq!(again.status(), 304, "{coding}");
         assert_eq!(again.headers()["etag"], tag);
-        assert!(again.bytes().await.unwrap().is_empty());
+        assert!(again.bytes().await.expect("the whole body").is_empty());
         // The tag of one representation says nothing about another.
         let other = if coding == "br" { "gzip" } else { "br" };
         let other = dev.http.get(&url).header("accept-encoding", other);
-        let other = other.header("if-none-match", tag).send().await.unwrap();
+        let other = other
+            .header("if-none-match", tag)
+            .send()
+            .await
+            .expect("an answer");
         assert_eq!(other.status(), 200, "{coding}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn second_process_on_a_data_directory_is_refused() {
-    let home = tempfile::tempdir().unwrap();
+    let home = tempfile::tempdir().expect("a temporary directory");
     let data = home.path().join("data");
     let first = Dev::start(&data, "first").await;
 
     let second = Command::new(binary("pressrun"))
         .args(arguments(&data, loopback(), loopback()))
         .output()
-        .unwrap();
+        .expect("it is there");
 
     let stderr = String::from_utf8_lossy(&second.stderr);
     assert_eq!(second.status.code(), Some(1), "{stderr}");
@@ -177,10 +194,10 @@ async fn second_process_on_a_data_directory_is_refused() {
     // The first one goes on, and ends in its own time.
     assert_eq!(first.create("still here").await.status(), 201);
     first.until_served("still here").await;
-    first.process.signal("TERM").unwrap();
+    first.process.signal("TERM").expect("the process runs");
     eventually("it ends", async || {
         first.process.log().contains("pressrun ends").then_some(())
     })
     .await;
-    assert_eq!(first.process.status().unwrap(), Some(0));
+    assert_eq!(first.process.status().expect("the process runs"), Some(0));
 }
