@@ -44,32 +44,36 @@ impl Fleet {
 
     /// Starts a writer and waits until it takes writes.
     pub(crate) async fn writer(&self, name: &str) -> Node {
-        let node = self.node("writer", name, |listen, admin| {
-            vec![
-                format!("--database-url={}", self.database_url),
-                format!("--redis-url={}", self.redis.url()),
-                format!("--writer-listen={listen}"),
-                format!("--writer-admin-listen={admin}"),
-                "--writer-migrate".to_owned(),
-                "--drain-delay=0".to_owned(),
-            ]
-        });
+        let (listen, admin) = (loopback(), loopback());
+        let arguments = vec![
+            format!("--database-url={}", self.database_url),
+            format!("--redis-url={}", self.redis.url()),
+            format!("--writer-listen={listen}"),
+            format!("--writer-admin-listen={admin}"),
+            "--writer-migrate".to_owned(),
+            "--drain-delay=0".to_owned(),
+        ];
+        let node = self.node("writer", name, arguments, listen, admin);
         self.ready(&node).await;
         node
     }
 
     /// Starts a reader; it may not be ready yet.
     pub(crate) fn reader(&self, name: &str) -> Node {
-        self.node("reader", name, |listen, admin| {
-            vec![
-                format!("--redis-url={}", self.redis.url()),
-                format!("--reader-listen={listen}"),
-                format!("--reader-admin-listen={admin}"),
-                format!("--reader-id={name}"),
-                "--reader-threads=1".to_owned(),
-                "--drain-delay=0".to_owned(),
-            ]
-        })
+        self.reader_at(name, loopback(), loopback())
+    }
+
+    /// Starts a reader on these addresses, e.g. where one was before.
+    pub(crate) fn reader_at(&self, name: &str, listen: SocketAddr, admin: SocketAddr) -> Node {
+        let arguments = vec![
+            format!("--redis-url={}", self.redis.url()),
+            format!("--reader-listen={listen}"),
+            format!("--reader-admin-listen={admin}"),
+            format!("--reader-id={name}"),
+            "--reader-threads=1".to_owned(),
+            "--drain-delay=0".to_owned(),
+        ];
+        self.node("reader", name, arguments, listen, admin)
     }
 
     /// Waits until a node says that it is ready.
@@ -93,12 +97,12 @@ impl Fleet {
         &self,
         program: &str,
         name: &str,
-        arguments: impl FnOnce(SocketAddr, SocketAddr) -> Vec<String>,
+        arguments: Vec<String>,
+        listen: SocketAddr,
+        admin: SocketAddr,
     ) -> Node {
-        let listen = loopback();
-        let admin = loopback();
         let mut command: Vec<OsString> = vec![binary(program).into()];
-        command.extend(arguments(listen, admin).into_iter().map(OsString::from));
+        command.extend(arguments.into_iter().map(OsString::from));
         let pid_file = self.directory.path().join(format!("{name}.pid"));
         let process = ServerProcess::start(&command, &pid_file, None).expect("a shell");
         Node {

@@ -4,4 +4,5 @@
 mod directions;
 mod equality;
 mod fleet;
+mod gateway;
 mod healthcheck;
