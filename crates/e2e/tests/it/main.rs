@@ -5,4 +5,5 @@ mod directions;
 mod equality;
 mod fleet;
 mod gateway;
+mod gateway_files;
 mod healthcheck;
