@@ -64,30 +64,34 @@ impl Fleet {
 
     /// Starts a writer; it may not be ready yet.
     pub(crate) fn start_writer(&self, name: &str, redis_url: &str) -> Node {
-        self.node("writer", name, |listen, admin| {
-            vec![
-                format!("--database-url={}", self.database_url),
-                format!("--redis-url={redis_url}"),
-                format!("--writer-listen={listen}"),
-                format!("--writer-admin-listen={admin}"),
-                "--writer-migrate".to_owned(),
-                "--drain-delay=0".to_owned(),
-            ]
-        })
+        let (listen, admin) = (loopback(), loopback());
+        let arguments = vec![
+            format!("--database-url={}", self.database_url),
+            format!("--redis-url={redis_url}"),
+            format!("--writer-listen={listen}"),
+            format!("--writer-admin-listen={admin}"),
+            "--writer-migrate".to_owned(),
+            "--drain-delay=0".to_owned(),
+        ];
+        self.node("writer", name, &arguments, listen, admin)
     }
 
     /// Starts a reader; it may not be ready yet.
     pub(crate) fn reader(&self, name: &str) -> Node {
-        self.node("reader", name, |listen, admin| {
-            vec![
-                format!("--redis-url={}", self.redis.url()),
-                format!("--reader-listen={listen}"),
-                format!("--reader-admin-listen={admin}"),
-                format!("--reader-id={name}"),
-                "--reader-threads=1".to_owned(),
-                "--drain-delay=0".to_owned(),
-            ]
-        })
+        self.reader_at(name, loopback(), loopback())
+    }
+
+    /// Starts a reader on these addresses, e.g. where one was before.
+    pub(crate) fn reader_at(&self, name: &str, listen: SocketAddr, admin: SocketAddr) -> Node {
+        let arguments = vec![
+            format!("--redis-url={}", self.redis.url()),
+            format!("--reader-listen={listen}"),
+            format!("--reader-admin-listen={admin}"),
+            format!("--reader-id={name}"),
+            "--reader-threads=1".to_owned(),
+            "--drain-delay=0".to_owned(),
+        ];
+        self.node("reader", name, &arguments, listen, admin)
     }
 
     /// Waits until a node says that it is ready.
@@ -141,12 +145,12 @@ impl Fleet {
         &self,
         program: &str,
         name: &str,
-        arguments: impl FnOnce(SocketAddr, SocketAddr) -> Vec<String>,
+        arguments: &[String],
+        listen: SocketAddr,
+        admin: SocketAddr,
     ) -> Node {
-        let (listen, admin) = (loopback(), loopback());
-        let arguments = arguments(listen, admin);
         Node {
-            process: start(program, &arguments, &self.directory.path().join(name)),
+            process: start(program, arguments, &self.directory.path().join(name)),
             listen,
             admin,
         }

@@ -5,6 +5,8 @@ mod directions;
 mod equality;
 mod fleet;
 mod frozen;
+mod gateway;
+mod gateway_files;
 mod healthcheck;
 mod load;
 mod processes;
