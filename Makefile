@@ -4,7 +4,7 @@ CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt doc deny ci clean
+.PHONY: help run build test bench lint fmt doc deny ci clean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -20,6 +20,9 @@ test: ## Run every test; installs PostgreSQL and Redis if they are missing
 	scripts/install-test-servers
 	$(CARGO) build --workspace --bins --locked
 	$(CARGO) test --workspace --locked
+
+bench: ## Measure a reader against nginx and the yardsticks; see loadtest/README.md
+	loadtest/run
 
 lint: ## Check formatting and lints; warnings are errors
 	$(CARGO) fmt --all --check
