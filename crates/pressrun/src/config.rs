@@ -1,7 +1,8 @@
 //! The settings of `pressrun dev`.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::path::PathBuf;
 
+use clap::ArgMatches;
 use reader::config::ReaderConfig;
 use service::config::{ConfigExit, Environment, Process, Program, Setting, Settings, process};
 use writer::config::WriterConfig;
@@ -20,12 +21,12 @@ const SETTINGS: &[Setting] = &[
     ),
 ];
 
-/// The command `pressrun`, which is `pressrun dev`.
+/// The command `pressrun` without a command below it, which is `pressrun dev`.
 pub(crate) const PROGRAM: Program = Program {
     name: "pressrun",
     version: env!("CARGO_PKG_VERSION"),
-    about: "Pressrun: print once, read everywhere.\n\n`pressrun` and `pressrun dev` start a writer \
-            and a reader in one process, with nothing else needed.",
+    about: "Pressrun: print once, read everywhere.\n\nWithout a command it does what `pressrun dev` \
+            does: start a writer and a reader in one process, with nothing else needed.",
     tables: &[
         SETTINGS,
         writer::config::SETTINGS,
@@ -45,19 +46,15 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Reads arguments (the program's name first, then perhaps `dev`) and environment.
+    /// Reads flags, parsed by a command made from [`PROGRAM`], and environment.
     ///
     /// # Errors
-    /// Help or version was asked for, or some values cannot be used: all problems together.
+    /// Some values cannot be used: all problems together.
     pub(crate) fn read(
-        arguments: impl IntoIterator<Item = OsString>,
+        flags: &ArgMatches,
         environment: &impl Environment,
     ) -> Result<Self, ConfigExit> {
-        let mut arguments: Vec<OsString> = arguments.into_iter().collect();
-        if arguments.get(1).is_some_and(|command| command == "dev") {
-            arguments.remove(1);
-        }
-        let mut settings = Settings::gather(&PROGRAM, arguments, environment)?;
+        let mut settings = Settings::from_matches(&PROGRAM, flags, environment);
         let data_dir = settings.path("DATA_DIR");
         let writer = WriterConfig::read(&mut settings);
         let reader = ReaderConfig::read(&mut settings);

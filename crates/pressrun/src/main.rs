@@ -1,26 +1,44 @@
-//! The command `pressrun`: alone, or as `pressrun dev`, a writer and a reader in one process.
+//! The command `pressrun`: alone, or as `pressrun dev`, a writer and a reader in one process; and
+//! what carries documents in and out in bulk.
 
+mod command;
 mod config;
 mod dev;
+mod export;
+mod import;
+mod progress;
 mod welcome;
 
 #[cfg(test)]
 mod tests;
 
-use std::process::ExitCode;
+use std::{future::Future, process::ExitCode};
 
 use service::config::ProcessEnvironment;
 
-use config::Config;
+use command::Task;
 
 fn main() -> ExitCode {
-    match Config::read(std::env::args_os(), &ProcessEnvironment) {
-        Ok(config) => {
+    match Task::read(std::env::args_os(), &ProcessEnvironment) {
+        Ok(Task::Dev(config)) => {
             let process = config.process.clone();
             service::process::run("pressrun", &process, |lifecycle| {
-                dev::run(config, lifecycle)
+                dev::run(*config, lifecycle)
             })
         }
+        Ok(Task::Import(options)) => block_on(import::run(&options)),
+        Ok(Task::Export(options)) => block_on(export::run(&options)),
         Err(exit) => exit.report(),
+    }
+}
+
+/// Runs a command that does one thing after the other.
+fn block_on(command: impl Future<Output = ExitCode>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(command),
+        Err(error) => progress::report_failure(&error),
     }
 }

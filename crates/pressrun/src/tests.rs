@@ -4,7 +4,7 @@ use std::{collections::HashMap, ffi::OsString, path::Path, time::Duration};
 
 use service::config::ConfigExit;
 
-use crate::config::Config;
+use crate::{command::Task, config::Config};
 
 fn read(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Config, ConfigExit> {
     let environment: HashMap<String, String> = variables
@@ -12,7 +12,10 @@ fn read(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Config, Config
         .map(|&(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
     let arguments = ["pressrun"].iter().chain(arguments).map(OsString::from);
-    Config::read(arguments, &environment)
+    match Task::read(arguments, &environment)? {
+        Task::Dev(config) => Ok(*config),
+        other => panic!("not dev: {other:?}"),
+    }
 }
 
 #[test]

@@ -51,6 +51,19 @@ impl ConfigExit {
     }
 }
 
+/// What a command line that clap has parsed ends in: help and version are answers, the rest are
+/// problems.
+impl From<&clap::Error> for ConfigExit {
+    fn from(error: &clap::Error) -> Self {
+        let text = error.render().to_string();
+        if error.use_stderr() {
+            Self::usage(text)
+        } else {
+            Self::information(text)
+        }
+    }
+}
+
 impl fmt::Display for ConfigExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

@@ -72,7 +72,7 @@ impl Settings {
         let matches = program
             .command()
             .try_get_matches_from(arguments)
-            .map_err(|error| exit_of(&error))?;
+            .map_err(|error| ConfigExit::from(&error))?;
         Ok(Self::from_matches(program, &matches, environment))
     }
 
@@ -271,14 +271,5 @@ impl Given {
                 format!("{name}{flag}: {:?} {complaint}", value.to_string_lossy())
             }
         }
-    }
-}
-
-fn exit_of(error: &clap::Error) -> ConfigExit {
-    let text = error.render().to_string();
-    if error.use_stderr() {
-        ConfigExit::usage(text)
-    } else {
-        ConfigExit::information(text)
     }
 }

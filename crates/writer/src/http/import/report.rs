@@ -1,7 +1,7 @@
 //! What became of an import, as its client hears it.
 
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use service::{Kind, Problem};
 use shared::Position;
@@ -9,7 +9,10 @@ use shared::Position;
 use crate::{commit::WriteError, http::answer, http::error::write_problem};
 
 /// The content of the answer: totals over the first [`Self::lines_done`] lines.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+///
+/// Reads from any problem, too: one that has none of the members settled no line.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Report {
     /// Lines read, blank ones among them.
     pub lines: u64,
@@ -38,7 +41,7 @@ pub struct Report {
 }
 
 /// One failed line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineError {
     /// Its number, from 1.
     pub line: u64,

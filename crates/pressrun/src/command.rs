@@ -1,0 +1,157 @@
+//! The command line: which of its tasks `pressrun` is to do.
+
+use std::ffi::OsString;
+
+use clap::Command;
+use service::config::{ConfigExit, Environment};
+
+use crate::{
+    config::{Config, PROGRAM},
+    export, import,
+};
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// `pressrun`, `pressrun dev`.
+    Dev(Box<Config>),
+    /// `pressrun import`.
+    Import(import::Options),
+    /// `pressrun export`.
+    Export(export::Options),
+}
+
+impl Task {
+    /// Reads arguments (the program's name first) and environment.
+    ///
+    /// # Errors
+    /// Help or version was asked for, or the command line or some values cannot be used.
+    pub(crate) fn read(
+        arguments: impl IntoIterator<Item = OsString>,
+        environment: &impl Environment,
+    ) -> Result<Self, ConfigExit> {
+        let mut command = command();
+        let read = command.try_get_matches_from_mut(arguments);
+        let matches = read.map_err(|error| ConfigExit::from(&error))?;
+        let refuse = |error: clap::Error| ConfigExit::from(&error);
+        match matches.subcommand() {
+            Some(("import", given)) => import::Options::read(&mut command, given)
+                .map(Self::Import)
+                .map_err(refuse),
+            Some(("export", given)) => Ok(Self::Export(export::Options::read(given))),
+            Some((_, flags)) => Config::read(flags, environment).map(Self::dev),
+            None => Config::read(&matches, environment).map(Self::dev),
+        }
+    }
+
+    fn dev(config: Config) -> Self {
+        Self::Dev(Box::new(config))
+    }
+}
+
+fn command() -> Command {
+    let dev = PROGRAM
+        .command()
+        .name("dev")
+        .about("Start a writer and a reader in one process, over SQLite");
+    PROGRAM
+        .command()
+        .args_conflicts_with_subcommands(true)
+        .subcommand(dev)
+        .subcommand(import::command())
+        .subcommand(export::command())
+}
+
+/// Reads a URL whose path requests are added to.
+pub(crate) fn base_url(text: &str) -> Result<String, String> {
+    let url = reqwest::Url::parse(text).map_err(|error| error.to_string())?;
+    if url.scheme() != "http" {
+        return Err("only http:// is spoken; TLS ends before Pressrun".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("it has a query or a fragment".to_owned());
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// Reads a collection's name.
+pub(crate) fn collection(text: &str) -> Result<String, String> {
+    check_collection(text).map(|()| text.to_owned())
+}
+
+/// Whether a collection can have this name.
+pub(crate) fn check_collection(name: &str) -> Result<(), String> {
+    match shared::ResourceKey::parse(name, "any") {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn read(arguments: &[&str]) -> Result<Task, ConfigExit> {
+        let all = ["pressrun"].iter().chain(arguments).map(OsString::from);
+        Task::read(all, &HashMap::new())
+    }
+
+    #[test]
+    fn without_a_command_it_is_dev_with_all_its_flags() {
+        for arguments in [&[][..], &["dev"]] {
+            let with_flag = [arguments, &["--data-dir", "/d"]].concat();
+            let Ok(Task::Dev(config)) = read(&with_flag) else {
+                panic!("{arguments:?}");
+            };
+            assert_eq!(config.data_dir.to_str(), Some("/d"));
+        }
+    }
+
+    #[test]
+    fn help_shows_every_command() {
+        let help = read(&["--help"]).unwrap_err();
+        assert_eq!(help.code(), 0);
+        for name in ["dev", "import", "export", "help", "--writer-listen"] {
+            assert!(help.text().contains(name), "{name}: {}", help.text());
+        }
+        for name in ["dev", "import", "export"] {
+            assert_eq!(read(&[name, "--help"]).unwrap_err().code(), 0);
+            assert_eq!(read(&["help", name]).unwrap_err().code(), 0);
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for arguments in [
+            &["imports"][..],
+            &["import", "--url", "https://127.0.0.1"],
+            &["import", "--url", "nonsense"],
+            &["import", "--collection", "Upper"],
+            &["import", "--id-field", "sku"],
+            &["import", "--resume"],
+            &["import", "-", "--resume"],
+            &["import", "f", "--lines-per-request", "0"],
+            &["import", "f", "--lines-per-request", "10001"],
+            &["export", "a", "b"],
+            &["dev", "import"],
+            &["--data-dir", "/d", "import", "f"],
+        ] {
+            assert_eq!(read(arguments).unwrap_err().code(), 64, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn import_and_export_have_defaults() {
+        let Ok(Task::Import(import)) = read(&["import"]) else {
+            panic!("import");
+        };
+        assert_eq!(import.url, "http://127.0.0.1:8080");
+        assert_eq!((import.file, import.lines_per_request), (None, 5000));
+        let Ok(Task::Export(export)) = read(&["export", "-", "--url", "http://h:1/"]) else {
+            panic!("export");
+        };
+        assert_eq!((export.url.as_str(), export.file), ("http://h:1", None));
+    }
+}
