@@ -37,9 +37,12 @@ pub struct Lifecycle {
 }
 
 struct Shared {
-    /// The phase again, for [`Lifecycle::phase`]: each answer asks, and the channel would lock.
+    /// Asked with each answer. Set before anybody is woken.
     phase: AtomicU8,
-    channel: watch::Sender<Phase>,
+    /// Whether the process drains, and whether it closes. Two channels, so that whoever waits for
+    /// its end is woken once: a wake-up for the drain would use a waker up that closing needs.
+    draining: watch::Sender<bool>,
+    closing: watch::Sender<bool>,
     drain_delay: Duration,
     grace: Duration,
 }
@@ -51,7 +54,8 @@ impl Lifecycle {
         Self {
             shared: Arc::new(Shared {
                 phase: AtomicU8::new(Phase::Serving as u8),
-                channel: watch::Sender::new(Phase::Serving),
+                draining: watch::Sender::new(false),
+                closing: watch::Sender::new(false),
                 drain_delay,
                 grace,
             }),
@@ -92,7 +96,7 @@ impl Lifecycle {
     /// # Cancel safety
     /// Nothing is lost by dropping it.
     pub async fn draining(&self) {
-        self.reached(Phase::Draining).await;
+        told(&self.shared.draining).await;
     }
 
     /// Waits until the process closes.
@@ -100,7 +104,7 @@ impl Lifecycle {
     /// # Cancel safety
     /// Nothing is lost by dropping it.
     pub async fn closing(&self) {
-        self.reached(Phase::Closing).await;
+        told(&self.shared.closing).await;
     }
 
     /// Drains on the first signal, closes after the drain delay, and returns on the second
@@ -130,23 +134,18 @@ impl Lifecycle {
     }
 
     fn advance(&self, to: Phase) {
-        self.shared.channel.send_if_modified(|phase| {
-            let further = to > *phase;
-            if further {
-                *phase = to;
-                // Stored under the channel's lock, so that the two never disagree for long, and
-                // before anybody is woken.
-                self.shared.phase.store(to as u8, Ordering::Release);
-            }
-            further
-        });
+        self.shared.phase.fetch_max(to as u8, Ordering::AcqRel);
+        self.shared.draining.send_replace(true);
+        if to == Phase::Closing {
+            self.shared.closing.send_replace(true);
+        }
     }
+}
 
-    async fn reached(&self, phase: Phase) {
-        let mut receiver = self.shared.channel.subscribe();
-        let reached = receiver.wait_for(|now| *now >= phase).await;
-        debug_assert!(reached.is_ok(), "self holds the sender");
-    }
+async fn told(channel: &watch::Sender<bool>) {
+    let mut receiver = channel.subscribe();
+    let told = receiver.wait_for(|told| *told).await;
+    debug_assert!(told.is_ok(), "the caller holds the sender");
 }
 
 impl fmt::Debug for Lifecycle {

@@ -68,8 +68,7 @@ pub(super) struct Closing {
     lifecycle: Lifecycle,
     /// None once it has been told.
     reached: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    /// The phase in which the waker was last registered. Each change of phase uses it up.
-    registered_in: Option<Phase>,
+    is_registered: bool,
 }
 
 impl Closing {
@@ -81,21 +80,20 @@ impl Closing {
                 waiting.closing().await;
                 sleep(LAST_CALL).await;
             })),
-            registered_in: None,
+            is_registered: false,
         }
     }
 
-    /// To be polled by one task only: its waker is registered once per phase, because registering
-    /// takes a lock that all connections share. After that an atomic load tells whether to look.
+    /// To be polled by one task only: its waker is registered once, because registering takes a
+    /// lock that all connections share. After that an atomic load tells whether to look.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let phase = self.lifecycle.phase();
-        if self.registered_in == Some(phase) && phase < Phase::Closing {
+        if self.is_registered && self.lifecycle.phase() < Phase::Closing {
             return Poll::Pending;
         }
         let Some(reached) = &mut self.reached else {
             return Poll::Pending;
         };
-        self.registered_in = Some(phase);
+        self.is_registered = true;
         ready!(reached.as_mut().poll(cx));
         self.reached = None;
         Poll::Ready(())

@@ -75,7 +75,8 @@ async fn terminated_writer_finishes_its_requests_and_ends_with_0() {
     );
     until_logged(&writer, "writer ends").await;
     // Connections that idle, as the client's here do, hold nobody up.
-    assert_eq!(logged(&writer, "cutting connections off"), 0);
+    let log = writer.process.log();
+    assert!(!log.contains("cutting connections off"), "{log}");
     assert_eq!(writer.process.status().unwrap(), Some(0));
     // What it acknowledged and published is there for others.
     let next = fleet.writer("writer-2").await;
@@ -103,7 +104,8 @@ async fn terminated_reader_ends_with_0() {
     drop(request.write_all(b"\r\n").await);
 
     until_logged(&reader, "reader ends").await;
-    assert_eq!(logged(&reader, "cutting connections off"), 0);
+    let log = reader.process.log();
+    assert!(!log.contains("cutting connections off"), "{log}");
     assert_eq!(reader.process.status().unwrap(), Some(0));
 }
 
