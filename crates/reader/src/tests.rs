@@ -4,6 +4,7 @@ mod admin;
 mod catalog;
 mod conditional;
 mod data;
+mod expiry;
 mod negotiate;
 mod serve;
 mod wire;
