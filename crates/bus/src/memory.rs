@@ -4,6 +4,7 @@
 //! do, check by check; it does no I/O and reads no clock. What it holds shares the allocations
 //! that the writer hands in, so embedded mode holds each envelope once.
 
+mod compare;
 mod contents;
 mod faults;
 mod follow;

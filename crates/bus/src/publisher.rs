@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use shared::{Epoch, Heartbeat, Link, ResourceKey, Sequence, Slot, feed::Probe};
+use shared::{Epoch, Heartbeat, Link, ResourceKey, Sequence, Slot, codec::Summary, feed::Probe};
 
 use crate::{Build, BusError, Meta, limits::BUCKETS_MAX};
 
@@ -83,6 +83,31 @@ impl Begin {
     }
 }
 
+/// What the snapshot holds for one document, as far as the envelope's header and length tell. That
+/// its body is whole only those find out who read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// Nothing.
+    Nothing,
+    /// An envelope.
+    Envelope(Summary),
+    /// An envelope of a format that a newer release made.
+    Newer,
+    /// Octets that are no envelope.
+    Damaged,
+}
+
+/// What a bucket holds, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Names {
+    /// How many documents and tombstones there are, and whatever else lies among them.
+    pub fields: u64,
+    /// Their keys; none where there are more fields than were asked for.
+    pub keys: Vec<ResourceKey>,
+    /// Fields among them whose names are no keys.
+    pub strangers: u64,
+}
+
 /// Stores envelopes in the bus and sends them to followers.
 ///
 /// Every operation has a deadline of its own and gives [`BusError::Timeout`] beyond it. None
@@ -155,6 +180,29 @@ pub trait Publisher: Send + Sync + std::fmt::Debug {
         build: Build,
         tombstones: &[(ResourceKey, Sequence)],
     ) -> Result<Result<u64, Refusal>, BusError>;
+
+    /// What the snapshot holds for each of these documents, in order. Values stay where they are:
+    /// 96 octets of each travel.
+    ///
+    /// # Errors
+    /// The bus is away.
+    async fn held(
+        &self,
+        build: Build,
+        keys: &[ResourceKey],
+    ) -> Result<Result<Vec<Held>, Refusal>, BusError>;
+
+    /// The keys of all that one bucket holds, unless those are more than `fields_max`: then only
+    /// how many.
+    ///
+    /// # Errors
+    /// The bus is away.
+    async fn names(
+        &self,
+        build: Build,
+        bucket: u32,
+        fields_max: u64,
+    ) -> Result<Result<Names, Refusal>, BusError>;
 
     /// Ends a rebuild of `chunks` chunks: `complete` becomes true if all of them are there.
     ///

@@ -5,6 +5,7 @@
 //! Redis need not be there at the start. A hydration and a subscription own a connection each and
 //! fail with it: nothing reconnects in the middle of a read of several steps.
 
+mod compare;
 mod connection;
 mod deadline;
 mod follow;

@@ -1,14 +1,40 @@
 //! What both implementations know of the octets they store.
 
-use shared::{codec::SEQUENCE_OFFSET, limits::READER_ID_BYTES_MAX};
+use shared::{
+    ResourceKey,
+    codec::{DecodeError, SEQUENCE_OFFSET, summarize},
+    limits::READER_ID_BYTES_MAX,
+};
 
-use crate::{BusError, limits::STATUS_BYTES_MAX};
+use crate::{BusError, Held, Names, limits::STATUS_BYTES_MAX};
 
 /// The sequence inside an encoded envelope. Octets too short to have one count as older than
 /// everything, so that the next store replaces them.
 pub(crate) fn sequence_of(envelope: &[u8]) -> Option<u64> {
     let octets = envelope.get(SEQUENCE_OFFSET..SEQUENCE_OFFSET + 8)?;
     Some(u64::from_be_bytes(octets.try_into().ok()?))
+}
+
+/// What octets of this length, beginning with `head`, are.
+pub(crate) fn held_of(head: &[u8], len: usize) -> Held {
+    match summarize(head, len) {
+        Ok(summary) => Held::Envelope(summary),
+        Err(DecodeError::Format(_)) => Held::Newer,
+        Err(_) => Held::Damaged,
+    }
+}
+
+/// Names of fields, sorted out.
+pub(crate) fn names_of(fields: &[Vec<u8>]) -> Names {
+    let keys: Vec<ResourceKey> = fields
+        .iter()
+        .filter_map(|name| ResourceKey::from_text(str::from_utf8(name).ok()?).ok())
+        .collect();
+    Names {
+        fields: fields.len() as u64,
+        strangers: (fields.len() - keys.len()) as u64,
+        keys,
+    }
 }
 
 /// Refuses ids that could not be part of a key or of a heartbeat.

@@ -11,7 +11,9 @@
 //! - With no budget, nothing is ever evicted: the capacity is beyond what memory can hold. So a
 //!   miss means that the document does not exist.
 //! - From the first eviction on, a miss means nothing.
+//! - A document that has expired by the database's clock is never a hit.
 
+mod clock;
 mod count;
 mod key;
 mod tombstone;
@@ -26,10 +28,11 @@ use std::{
 };
 
 use quick_cache::{DefaultHashBuilder, Options, OptionsBuilder, sync::Cache};
-use shared::{Envelope, Position, limits::ENVELOPE_BYTES_MAX};
+use shared::{Envelope, Position, Timestamp, limits::ENVELOPE_BYTES_MAX};
 
 pub use self::key::KeyRef;
 use self::{
+    clock::{Clock, Setter},
     count::{Bytes, CountEvictions, Counts},
     key::EntryKey,
     tombstone::Tombstone,
@@ -75,11 +78,12 @@ pub enum Applied {
 /// What the catalog knows of a key.
 #[derive(Debug, Clone)]
 pub enum Lookup {
-    /// The document, never a tombstone.
+    /// The document, never a tombstone and never expired.
     Hit(Arc<Entry>),
-    /// There is no such document at the reader's position.
+    /// There is no such document at the reader's position, or it has expired.
     Absent,
-    /// The catalog is not ready, or the document may have been evicted.
+    /// The catalog is not ready, the document may have been evicted, or it expires and no heartbeat
+    /// has told the time yet.
     Unknown,
 }
 
@@ -96,9 +100,11 @@ pub fn catalog(config: CatalogConfig) -> (Catalog, CatalogWriter) {
         entries,
         counts,
         is_ready: AtomicBool::new(false),
+        clock: Clock::new(),
     }));
     let writer = CatalogWriter {
         catalog: catalog.clone(),
+        clock: Setter::default(),
         tombstones: BTreeSet::new(),
     };
     (catalog, writer)
@@ -119,6 +125,7 @@ struct Inner {
     entries: Entries,
     counts: Arc<Counts>,
     is_ready: AtomicBool,
+    clock: Clock,
 }
 
 /// The reading end. Cloning it copies a pointer.
@@ -129,14 +136,15 @@ impl Catalog {
     /// What is known of a key: `&ResourceKey`, `(collection, id)` or `"collection/id"`.
     ///
     /// Allocates nothing. Costs a hash of the key, a shard's lock in shared mode, usually three
-    /// cache misses, and a reference count.
+    /// cache misses, and a reference count; where the document expires, a look at the monotonic
+    /// clock.
     pub fn lookup<'a>(&self, key: impl Into<KeyRef<'a>>) -> Lookup {
         if !self.is_ready() {
             return Lookup::Unknown;
         }
         match self.0.entries.get(&key.into()) {
             Some(entry) if entry.is_tombstone() => Lookup::Absent,
-            Some(entry) => Lookup::Hit(entry),
+            Some(entry) => self.unless_expired(entry),
             None if self.evictions() == 0 => Lookup::Absent,
             None => Lookup::Unknown,
         }
@@ -189,6 +197,7 @@ impl fmt::Debug for Catalog {
 #[derive(Debug)]
 pub struct CatalogWriter {
     catalog: Catalog,
+    clock: Setter,
     /// Every tombstone held, so that forgetting some does not walk through the documents.
     tombstones: BTreeSet<Tombstone>,
 }
@@ -259,6 +268,11 @@ impl CatalogWriter {
             forgotten += 1;
         }
         forgotten
+    }
+
+    /// A heartbeat has told the database's time just now.
+    pub fn hear_time(&mut self, database_time: Timestamp) {
+        self.clock.hear(&self.catalog.0.clock, database_time);
     }
 
     /// Says whether the set is whole and may be served. Until the first `true`, every look-up is

@@ -3,7 +3,7 @@
 //! An entry owns one exact-size *block* and slices of it are what answers send:
 //!
 //! ```text
-//! collection/id | version | per representation: entity tag 34, content length | octets of each
+//! collection/id | version | expiry, if any | per representation: entity tag 34, content length | octets of each
 //! ```
 //!
 //! The block is a copy, so an entry never keeps a frame or a receive buffer alive, whoever
@@ -13,7 +13,7 @@
 //! # Bytes per entry
 //!
 //! 128 for the entry with its counters, 24 for the block's shared count, 37 to 75 for its place in
-//! the cache; the block: key + 1 to 16 digits of the version, then per representation its octets,
+//! the cache; the block: key + 1 to 16 digits of the version + 20 or 27 for an expiry, then per representation its octets,
 //! 34 for the tag and 1 to 7 digits of the length; with more than one representation, 16 more for
 //! each. [`Entry::bytes`] sums these.
 //!
@@ -53,10 +53,11 @@ pub struct Entry {
     content: Content,
     /// 0: no hydration; else its number + 1.
     seen_by: AtomicU64,
-    // Invariant: both end within the block, and block[collection_len] is b'/'.
+    // Invariant: all end within the block, and block[collection_len] is b'/'.
     key_len: u16,
     collection_len: u8,
     version_len: u8,
+    expiry_len: u8,
 }
 
 #[derive(Debug)]
@@ -79,7 +80,7 @@ struct Part {
 }
 
 impl Entry {
-    /// Prepares an envelope. Copies its octets once; costs two to four allocations.
+    /// Prepares an envelope. Copies its octets once; costs two to five allocations.
     pub fn of(envelope: &Envelope) -> Self {
         let representations = match &envelope.change {
             Change::Put(representations) => representations.as_slice(),
@@ -87,9 +88,13 @@ impl Entry {
         };
         let key = envelope.key.as_str();
         let version = envelope.version.0.to_string();
-        let mut block = Vec::with_capacity(block_len(key, &version, representations));
-        block.extend_from_slice(key.as_bytes());
-        block.extend_from_slice(version.as_bytes());
+        let expiry = envelope.expires_at.map(|at| at.to_string());
+        let expiry = expiry.unwrap_or_default();
+        let before = key.len() + version.len() + expiry.len();
+        let mut block = Vec::with_capacity(before + representations_len(representations));
+        for text in [key, &version, &expiry] {
+            block.extend_from_slice(text.as_bytes());
+        }
         let mut parts: Vec<Part> = representations
             .iter()
             .map(|one| put_fields(&mut block, one))
@@ -121,6 +126,7 @@ impl Entry {
             key_len: u16::try_from(key.len()).unwrap_or(u16::MAX),
             collection_len: u8::try_from(envelope.key.collection().len()).unwrap_or(u8::MAX),
             version_len: u8::try_from(version.len()).unwrap_or(u8::MAX),
+            expiry_len: u8::try_from(expiry.len()).unwrap_or(u8::MAX),
         }
     }
 
@@ -181,6 +187,13 @@ impl Entry {
         self.field(start..start + usize::from(self.version_len))
     }
 
+    /// The value of `Pressrun-Expires-At`, if the document expires.
+    pub fn expiry_field(&self) -> Option<HeaderValue> {
+        let start = usize::from(self.key_len) + usize::from(self.version_len);
+        let range = start..start + usize::from(self.expiry_len);
+        (!range.is_empty()).then(|| self.field(range))
+    }
+
     /// Notes that a hydration met this document's key.
     pub(crate) fn mark(&self, hydration: Hydration) {
         self.seen_by
@@ -200,7 +213,7 @@ impl Entry {
 
     /// A header value that lies ready in the block.
     fn field(&self, range: Range<usize>) -> HeaderValue {
-        // Quotes and digits only, as `of` wrote them, so never refused.
+        // Quotes, digits and instants only, as `of` wrote them, so never refused.
         HeaderValue::from_maybe_shared(self.block.slice(range))
             .unwrap_or_else(|_invalid| HeaderValue::from_static(""))
     }
@@ -250,12 +263,11 @@ impl<'a> Prepared<'a> {
     }
 }
 
-fn block_len(key: &str, version: &str, representations: &[Representation]) -> usize {
-    let of_representations: usize = representations
+fn representations_len(representations: &[Representation]) -> usize {
+    representations
         .iter()
         .map(|one| TAG_FIELD_BYTES + digits(one.octets.len()) + one.octets.len())
-        .sum();
-    key.len() + version.len() + of_representations
+        .sum()
 }
 
 /// Appends a representation's header fields; its octets follow those of all.

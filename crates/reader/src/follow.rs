@@ -161,7 +161,10 @@ impl Driver {
         let input = match event {
             Some(FeedEvent::Message(FeedMessage::Delivery(delivery))) => Input::Delivery(delivery),
             Some(FeedEvent::Message(FeedMessage::Notice(slot))) => Input::Notice(slot),
-            Some(FeedEvent::Message(FeedMessage::Heartbeat(beat))) => Input::Heartbeat(beat),
+            Some(FeedEvent::Message(FeedMessage::Heartbeat(beat))) => {
+                self.following.catalog.hear_time(beat.database_time);
+                Input::Heartbeat(beat)
+            }
             Some(FeedEvent::Undecodable) => {
                 debug!("octets on the feed that are not a message");
                 return;

@@ -8,6 +8,7 @@ pub mod admin;
 pub mod conditional;
 pub mod counters;
 pub mod data;
+pub mod freshness;
 pub mod negotiate;
 pub mod serve;
 pub mod yardstick;

@@ -5,6 +5,7 @@ mod catalog;
 mod conditional;
 mod config;
 mod data;
+mod expiry;
 mod follow;
 mod negotiate;
 mod serve;

@@ -10,7 +10,7 @@ mod layout;
 mod message;
 mod stream;
 
-pub use decode::decode;
+pub use decode::{Summary, decode, summarize};
 pub use encode::{EncodeError, encode};
 pub use layout::{FORMAT, HEADER_BYTES, SEQUENCE_OFFSET};
 pub use message::{SLOT_BYTES, decode_message, encode_heartbeat, encode_notice, encode_slot};

@@ -11,3 +11,4 @@ mod refusals;
 mod round_trip;
 mod samples;
 mod stream;
+mod timestamp;

@@ -165,7 +165,12 @@ impl App {
             store = wait_for_store(open_store) => store.map_err(AppError::Store)?,
             ended = all_ended(&mut servers) => return ended,
         };
-        let mut engine = Engine::start(self.config.codings, store, self.bus).await;
+        let WriterConfig {
+            codings,
+            changes_kept,
+            ..
+        } = self.config;
+        let mut engine = Engine::start(codings, changes_kept, store, self.bus).await;
         planes.open(engine.parts(), &self.lifecycle);
         info!("taking writes");
         tokio::select! {

@@ -1,6 +1,6 @@
 //! The writer's settings.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, ops::RangeInclusive};
 
 use service::config::{
     ConfigExit, Environment, Process, Program, RedactedUrl, Rejected, Setting, Settings, process,
@@ -25,6 +25,11 @@ pub const SETTINGS: &[Setting] = &[
         "CODINGS",
         Some("br,gzip,zstd"),
         "Content codings made beside identity, separated by commas; none for none",
+    ),
+    Setting::new(
+        "CHANGES_KEPT",
+        Some("100000"),
+        "How many of the last changes the database keeps, 1000 to 1000000000; then tombstones go",
     ),
     Setting::switch(
         "ALLOW_UNAUTHENTICATED_WRITES",
@@ -58,6 +63,9 @@ pub const PROGRAM: Program = Program {
     tables: &[SETTINGS, SERVER_SETTINGS, process::SETTINGS],
 };
 
+/// What `CHANGES_KEPT` may be.
+const CHANGES_KEPT_RANGE: RangeInclusive<u64> = 1000..=1_000_000_000;
+
 /// What a writer is told, whatever its database and bus are.
 #[derive(Debug, Clone)]
 pub struct WriterConfig {
@@ -67,6 +75,9 @@ pub struct WriterConfig {
     pub admin_listen: SocketAddr,
     /// `CODINGS` made beside identity. Default br, gzip and zstd.
     pub codings: Codings,
+    /// `CHANGES_KEPT`: how many of the last changes the database keeps, 1,000 to 1,000,000,000.
+    /// Default 100,000. A bus that lacks more of them is rebuilt rather than swept.
+    pub changes_kept: u64,
 }
 
 /// What the command `writer` is told.
@@ -127,6 +138,7 @@ impl WriterConfig {
         let listen = settings.address("WRITER_LISTEN");
         let admin_listen = settings.address("WRITER_ADMIN_LISTEN");
         let codings = settings.required("CODINGS", codings);
+        let changes_kept = settings.required("CHANGES_KEPT", values::count_in(CHANGES_KEPT_RANGE));
         let open = settings.switch("ALLOW_UNAUTHENTICATED_WRITES");
         let listen = listen.and_then(|listen| match open {
             Ok(false) if !listen.ip().is_loopback() => Err(settings.reject(
@@ -140,6 +152,7 @@ impl WriterConfig {
             listen: listen?,
             admin_listen: admin_listen?,
             codings: codings?,
+            changes_kept: changes_kept?,
         })
     }
 }

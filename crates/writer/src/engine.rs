@@ -50,8 +50,13 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts every task.
-    pub async fn start(codings: Codings, store: Arc<dyn Store>, bus: Arc<dyn Publisher>) -> Self {
+    /// Starts every task. `changes_kept` is how many of the last changes the database keeps.
+    pub async fn start(
+        codings: Codings,
+        changes_kept: u64,
+        store: Arc<dyn Store>,
+        bus: Arc<dyn Publisher>,
+    ) -> Self {
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let renderer = Renderer::new(codings, threads);
         let (sink, committed) = mpsc::channel(PUBLISH_QUEUE_BATCHES);
@@ -63,6 +68,8 @@ impl Engine {
             store: Arc::clone(&store),
             bus: Arc::clone(&bus),
             renderer: renderer.clone(),
+            committer: committer.clone(),
+            changes_kept,
             counters: Arc::clone(&leader),
         };
         Self {

@@ -12,6 +12,7 @@ mod conditions;
 mod content;
 mod documents;
 mod error;
+mod expiry;
 mod import;
 pub mod internal;
 mod layers;

@@ -36,6 +36,7 @@ impl Inspector {
         register_commit(&mut metrics, &parts);
         register_publish(&mut metrics, &parts);
         register_leader(&mut metrics, &parts);
+        register_upkeep(&mut metrics, &parts);
         connections.register(&mut metrics);
         Self {
             parts,
@@ -218,5 +219,50 @@ fn register_leader(metrics: &mut Metrics, parts: &Parts) {
             "Times that bus and database told of different histories",
             None,
             read(|all| &all.forks),
+        );
+}
+
+fn register_upkeep(metrics: &mut Metrics, parts: &Parts) {
+    let read = |read: fn(&LeaderCounters) -> &AtomicU64| {
+        let leader = Arc::clone(&parts.leader);
+        move || read(&leader).load(Ordering::Relaxed)
+    };
+    metrics
+        .area("upkeep")
+        .counter(
+            "compared",
+            "Documents compared with what the bus holds",
+            None,
+            read(|all| &all.compared),
+        )
+        .counter(
+            "mended",
+            "Documents that the bus had wrong, put right",
+            None,
+            read(|all| &all.mended),
+        )
+        .counter(
+            "purged",
+            "Tombstones and unknown documents removed from the bus",
+            None,
+            read(|all| &all.purged),
+        )
+        .counter(
+            "expired",
+            "Expired documents deleted",
+            None,
+            read(|all| &all.expired),
+        )
+        .counter(
+            "changes_pruned",
+            "Changes removed from the database by age",
+            None,
+            read(|all| &all.changes_pruned),
+        )
+        .counter(
+            "tombstones_pruned",
+            "Tombstones removed from the database",
+            None,
+            read(|all| &all.tombstones_pruned),
         );
 }

@@ -1,40 +1,48 @@
-//! The leader: the one writer that beats, sweeps and rebuilds, so that the bus is what the
-//! database says.
+//! The leader: the one writer that beats, sweeps, compares, expires, prunes and rebuilds, so that
+//! the bus is what the database says and neither grows for ever.
 //!
 //! Every writer runs this; the database's lease lets one of them lead at a time. A leader that
 //! freezes loses its lease and finds that out with its next beat.
 
 mod beat;
+mod compare;
+mod counters;
 mod encode;
+mod expire;
 mod plan;
+mod prune;
 mod rebuild;
 mod sweep;
+mod upkeep;
+mod walk;
 
 #[cfg(test)]
 mod tests;
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use bus::{BusError, Publisher};
+use bus::{BusError, Meta, Publisher, Refusal};
 use shared::{Sequence, codec::EncodeError};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::{
+    commit::Committer,
     render::Renderer,
     store::{Lease, Store, StoreError, Tip},
 };
 
+pub use counters::LeaderCounters;
+use counters::Seen;
 use encode::Encoded;
 use plan::{Plan, plan};
+pub use prune::CHANGES_KEPT;
 use rebuild::Rebuilt;
 use sweep::Swept;
+use upkeep::Upkeep;
 
 /// How often the leader compares the bus with the database, and how long it waits after a failure.
 const ROUND_PAUSE: Duration = Duration::from_millis(250);
@@ -51,55 +59,12 @@ pub struct Leader {
     pub bus: Arc<dyn Publisher>,
     /// Makes representations of stored bodies.
     pub renderer: Renderer,
+    /// Where expired documents are deleted.
+    pub committer: Committer,
+    /// How many of the last changes the database keeps; see [`CHANGES_KEPT`].
+    pub changes_kept: u64,
     /// What was done.
     pub counters: Arc<LeaderCounters>,
-}
-
-/// What this process has done as leader since its start.
-#[derive(Debug, Default)]
-pub struct LeaderCounters {
-    /// Whether it leads now.
-    pub leads: AtomicBool,
-    /// Its latest term; 0 before the first.
-    pub term: AtomicU64,
-    /// Heartbeats sent.
-    pub heartbeats: AtomicU64,
-    /// Heartbeats that the bus did not take.
-    pub heartbeats_failed: AtomicU64,
-    /// Slots published by sweeps.
-    pub swept: AtomicU64,
-    /// Rebuilds begun.
-    pub rebuilds: AtomicU64,
-    /// Rounds that failed because the bus or the database was away.
-    pub rounds_failed: AtomicU64,
-    /// Times that the bus and the database told of different histories.
-    pub forks: AtomicU64,
-    seen: Mutex<Seen>,
-}
-
-/// What the latest round saw.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Seen {
-    /// The database's tip.
-    pub(crate) tip: Option<Tip>,
-    /// Up to where the bus had everything.
-    pub(crate) published_through: Option<Sequence>,
-}
-
-impl LeaderCounters {
-    /// What the latest round saw; nothing before the first.
-    pub(crate) fn seen(&self) -> Seen {
-        *self.lock()
-    }
-
-    fn see(&self, seen: Seen) {
-        *self.lock() = seen;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Seen> {
-        // Written whole, so a panic elsewhere leaves nothing half done.
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Why a round could not be finished.
@@ -111,6 +76,11 @@ pub(crate) enum RoundError {
     Bus(#[from] BusError),
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    #[error("the bus refused: {0:?}")]
+    Refused(Refusal),
+    /// Only a rebuild helps.
+    #[error("the bus holds a {0}")]
+    Incurable(&'static str),
 }
 
 impl Leader {
@@ -143,6 +113,7 @@ impl Leader {
         let lost = tokio::select! {
             lost = beat::beat(&mut *lease, &*self.bus, &self.counters) => lost,
             never = self.rounds(term) => never,
+            never = self.expire() => never,
         };
         self.counters.leads.store(false, Ordering::Relaxed);
         warn!(
@@ -154,8 +125,9 @@ impl Leader {
 
     async fn rounds(&self, term: u64) -> ! {
         let mut published_before = None;
+        let mut upkeep = None;
         loop {
-            match self.round(term, published_before).await {
+            match self.round(term, published_before, &mut upkeep).await {
                 Ok(published) => published_before = published,
                 Err(error) => {
                     self.counters.rounds_failed.fetch_add(1, Ordering::Relaxed);
@@ -172,6 +144,7 @@ impl Leader {
         &self,
         term: u64,
         published_before: Option<Sequence>,
+        upkeep: &mut Option<Upkeep>,
     ) -> Result<Option<Sequence>, RoundError> {
         // Meta first: what it has, the database read afterwards must have as well.
         let meta = self.bus.meta().await?;
@@ -182,7 +155,11 @@ impl Leader {
             published_through,
         });
         match plan(meta, tip, published_before) {
-            Plan::Rest => {}
+            Plan::Rest => {
+                if let Some(meta) = &meta {
+                    self.keep_up(term, meta, tip, upkeep).await?;
+                }
+            }
             Plan::Confirm(known) => self.settle(term, known).await?,
             Plan::Rebuild => self.rebuild_logged(term).await?,
             Plan::Sweep(meta) => match self.sweep(meta).await? {
@@ -192,6 +169,26 @@ impl Leader {
             },
         }
         Ok(published_through)
+    }
+
+    /// Goes on with what is done slowly. What it finds beyond mending is cured by a rebuild.
+    async fn keep_up(
+        &self,
+        term: u64,
+        meta: &Meta,
+        tip: Tip,
+        upkeep: &mut Option<Upkeep>,
+    ) -> Result<(), RoundError> {
+        match self.upkeep(term, meta, tip, upkeep).await {
+            Err(incurable @ RoundError::Incurable(_)) => {
+                warn!(
+                    error = &incurable as &dyn std::error::Error,
+                    "only a rebuild helps"
+                );
+                self.rebuild_logged(term).await
+            }
+            done => done,
+        }
     }
 
     /// The bus and the database tell of different histories. Where the database has lost its own,

@@ -86,6 +86,43 @@ pub struct DocumentPage {
     pub next: Option<ResourceKey>,
 }
 
+/// What tells one state of a document from another, without its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    /// Its key.
+    pub key: ResourceKey,
+    /// The sequence of its last change.
+    pub sequence: Sequence,
+    /// The link of its last change.
+    pub link: Link,
+    /// Whether it is a tombstone.
+    pub is_deleted: bool,
+}
+
+/// Stamps in key order, read in one database snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StampPage {
+    /// The epoch in the same snapshot.
+    pub epoch: Epoch,
+    /// The stamps above the key asked for.
+    pub stamps: Vec<Stamp>,
+    /// The last key of a full page, to ask for the next one with; `None` at the end.
+    pub next: Option<ResourceKey>,
+}
+
+impl StampPage {
+    /// A page of what a statement bounded by `limit` gave.
+    fn of(epoch: Epoch, stamps: Vec<Stamp>, limit: u32) -> Self {
+        let is_full = u32::try_from(stamps.len()).is_ok_and(|len| len >= limit);
+        let last = stamps.last().filter(|_last| is_full);
+        Self {
+            epoch,
+            next: last.map(|stamp| stamp.key.clone()),
+            stamps,
+        }
+    }
+}
+
 /// What [`Store::prune`] removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pruned {
@@ -121,7 +158,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The database is away.
     async fn feed(&self) -> Result<Feed, StoreError>;
 
-    /// One document, or its tombstone.
+    /// The document, unless it is deleted or has expired by the database's clock.
+    ///
+    /// # Errors
+    /// The database is away.
+    async fn live(&self, key: &ResourceKey) -> Result<Option<Document>, StoreError>;
+
+    /// One document, expired or not, or its tombstone.
     ///
     /// # Errors
     /// The database is away.
@@ -145,6 +188,23 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         after: Option<&ResourceKey>,
         limit: u32,
     ) -> Result<DocumentPage, StoreError>;
+
+    /// Stamps of at most `limit` (at least 1) documents and tombstones above `after`, in the order
+    /// of [`Self::documents`].
+    ///
+    /// # Errors
+    /// The database is away.
+    async fn stamps(
+        &self,
+        after: Option<&ResourceKey>,
+        limit: u32,
+    ) -> Result<StampPage, StoreError>;
+
+    /// Those of `keys` under which there is neither a document nor a tombstone, in no order.
+    ///
+    /// # Errors
+    /// The database is away.
+    async fn absent(&self, keys: &[ResourceKey]) -> Result<Vec<ResourceKey>, StoreError>;
 
     /// How many documents and tombstones there are: to choose the number of buckets. Reads an index
     /// from end to end; for a rebuild, not for a heartbeat.

@@ -46,8 +46,14 @@ impl Contents {
 
     /// The key's bucket, if meta's build marked it; otherwise the snapshot is known incomplete.
     pub(super) fn bucket_of(&mut self, key: &ResourceKey) -> Result<&mut Bucket, Refusal> {
+        let meta = self.meta.as_ref().ok_or(Refusal::NoMeta)?;
+        self.bucket(key.bucket(meta.buckets))
+    }
+
+    /// The bucket of this number; as [`Self::bucket_of`].
+    pub(super) fn bucket(&mut self, index: u32) -> Result<&mut Bucket, Refusal> {
         let meta = self.meta.as_mut().ok_or(Refusal::NoMeta)?;
-        let bucket = usize::try_from(key.bucket(meta.buckets))
+        let bucket = usize::try_from(index)
             .ok()
             .and_then(|index| self.buckets.get_mut(index))
             .filter(|bucket| bucket.mark == Some(meta.build));

@@ -11,7 +11,7 @@ use super::{
     contents::{Contents, LogEntry},
 };
 use crate::{
-    Begin, Build, BusError, Meta, Publication, PublishOutcome, Publisher, Refusal,
+    Begin, Build, BusError, Held, Meta, Names, Publication, PublishOutcome, Publisher, Refusal,
     limits::{ADVANCE_MAX, INLINE_BYTES_MAX, LOG_SEGMENT_SLOTS, PENDING_MAX},
     stored::sequence_of,
 };
@@ -67,6 +67,23 @@ impl Publisher for MemoryBus {
         tombstones: &[(ResourceKey, Sequence)],
     ) -> Result<Result<u64, Refusal>, BusError> {
         Ok(self.state()?.contents.purge(term, build, tombstones))
+    }
+
+    async fn held(
+        &self,
+        build: Build,
+        keys: &[ResourceKey],
+    ) -> Result<Result<Vec<Held>, Refusal>, BusError> {
+        Ok(self.state()?.contents.held(build, keys))
+    }
+
+    async fn names(
+        &self,
+        build: Build,
+        bucket: u32,
+        fields_max: u64,
+    ) -> Result<Result<Names, Refusal>, BusError> {
+        Ok(self.state()?.contents.names(build, bucket, fields_max))
     }
 
     async fn finish(&self, build: Build, chunks: u64) -> Result<Result<(), Refusal>, BusError> {

@@ -19,7 +19,7 @@ use super::{
     segment_of,
 };
 use crate::{
-    Begin, Build, BusError, Meta, Publication, PublishOutcome, Publisher, Refusal,
+    Begin, Build, BusError, Held, Meta, Names, Publication, PublishOutcome, Publisher, Refusal,
     limits::{ADVANCE_MAX, BUCKETS_MAX, INLINE_BYTES_MAX, LOG_SEGMENT_SLOTS, PENDING_MAX},
     stored::sequence_of,
 };
@@ -95,6 +95,23 @@ impl Publisher for RedisBus {
         tombstones: &[(ResourceKey, Sequence)],
     ) -> Result<Result<u64, Refusal>, BusError> {
         self.purge_tombstones(term, build, tombstones).await
+    }
+
+    async fn held(
+        &self,
+        build: Build,
+        keys: &[ResourceKey],
+    ) -> Result<Result<Vec<Held>, Refusal>, BusError> {
+        self.read_held(build, keys).await
+    }
+
+    async fn names(
+        &self,
+        build: Build,
+        bucket: u32,
+        fields_max: u64,
+    ) -> Result<Result<Names, Refusal>, BusError> {
+        self.read_names(build, bucket, fields_max).await
     }
 
     async fn finish(&self, build: Build, chunks: u64) -> Result<Result<(), Refusal>, BusError> {

@@ -16,6 +16,8 @@ pub(super) struct Scripts {
     pub(super) finish: Script,
     pub(super) mend: Script,
     pub(super) purge: Script,
+    pub(super) held: Script,
+    pub(super) names: Script,
     pub(super) report_lost: Script,
     pub(super) probe: Script,
 }
@@ -39,6 +41,8 @@ impl Default for Scripts {
             finish: script!("finish.lua"),
             mend: script!("mend.lua"),
             purge: script!("purge.lua"),
+            held: script!("held.lua"),
+            names: script!("names.lua"),
             report_lost: script!("report_lost.lua"),
             probe: script!("probe.lua"),
         }

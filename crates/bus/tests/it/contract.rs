@@ -1,5 +1,6 @@
 //! The contract: a list of behaviours that every implementation of the bus shows.
 
+pub(crate) mod compare;
 pub(crate) mod feed;
 pub(crate) mod mend;
 pub(crate) mod publish;
@@ -52,6 +53,13 @@ macro_rules! contract {
             mend::purge_spares_what_the_log_still_holds
             mend::purge_spares_an_incomplete_snapshot
             mend::late_writer_cannot_resurrect_a_purged_tombstone
+            compare::held_tells_what_lies_there_in_the_order_asked
+            compare::held_tells_damage_and_newer_formats
+            compare::held_tells_of_many_large_documents
+            compare::names_are_those_of_every_document_once
+            compare::more_names_than_asked_for_are_counted_only
+            compare::lost_bucket_refuses_comparison_and_clears_complete
+            compare::other_build_and_empty_bus_refuse_comparison
             snapshot::snapshot_holds_every_document_once
             snapshot::lost_bucket_reads_as_lost
             snapshot::bucket_of_an_earlier_build_reads_as_lost

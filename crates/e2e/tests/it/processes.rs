@@ -1,10 +1,5 @@
 //! What each process does from its start to its end, seen from outside.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test fails where its helpers do; Clippy knows only test functions by itself"
-)]
-
 mod dev;
 mod ends;
 mod servers;

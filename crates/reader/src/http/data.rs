@@ -18,6 +18,7 @@ use shared::ResourceKey;
 use super::{
     DataResponse, DrainCheck,
     counters::{ReadCounters, ReadOutcome},
+    freshness::CacheControl,
     problem_response,
     serve::{Answer, respond},
 };
@@ -33,7 +34,7 @@ const ALLOWED: &str = "GET, HEAD";
 #[derive(Clone)]
 pub struct DataPlane {
     catalog: Catalog,
-    cache_control: HeaderValue,
+    cache_control: Arc<CacheControl>,
     is_draining: DrainCheck,
     counters: Arc<ReadCounters>,
     repeated: Arc<Repeated>,
@@ -76,7 +77,7 @@ impl DataPlane {
         }
         Self {
             catalog,
-            cache_control,
+            cache_control: Arc::new(cache_control.into()),
             is_draining,
             counters,
             repeated: Arc::new(Repeated {

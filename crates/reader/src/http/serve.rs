@@ -3,7 +3,8 @@
 //! # Budget
 //!
 //! A 200 or 304 allocates twice, both for the header map, whatever the length of the document;
-//! anything else allocates nothing (`tests/serve.rs` counts). No lock is held but for the look-up,
+//! anything else allocates nothing (`tests/serve.rs` counts). A document that expires costs a look
+//! or two at the monotonic clock, and its Cache-Control may be formatted. No lock is held but for the look-up,
 //! in shared mode. Nothing is awaited, formatted, hashed (but the key), compressed or logged.
 //! Date is not set here: the connection writes it, from a copy that it renews once a second.
 
@@ -15,6 +16,7 @@ use shared::ContentCoding;
 use super::{
     DataResponse,
     conditional::is_held,
+    freshness::CacheControl,
     negotiate::{Preferences, negotiate},
 };
 use crate::{
@@ -32,8 +34,11 @@ const GZIP: HeaderValue = HeaderValue::from_static(ContentCoding::Gzip.token());
 const BROTLI: HeaderValue = HeaderValue::from_static(ContentCoding::Brotli.token());
 const ZSTD: HeaderValue = HeaderValue::from_static(ContentCoding::Zstd.token());
 
-/// Fields of the fullest answer, so that the map never grows. Four more fit.
-const FIELDS_MAX: usize = 8;
+/// When the document ends to be served, RFC 3339 in UTC.
+pub const EXPIRES_AT: HeaderName = HeaderName::from_static("pressrun-expires-at");
+
+/// Fields of the fullest answer, so that the map never grows. Three more fit.
+const FIELDS_MAX: usize = 9;
 
 /// What a read comes to.
 #[derive(Debug)]
@@ -51,7 +56,7 @@ pub enum Answer {
 /// Answers a read of `key`. `method` must be GET or HEAD; `cache_control` is what documents bear.
 pub fn respond<'a>(
     catalog: &Catalog,
-    cache_control: &HeaderValue,
+    cache_control: &CacheControl,
     key: impl Into<KeyRef<'a>>,
     headers: &HeaderMap,
     method: &Method,
@@ -65,8 +70,10 @@ pub fn respond<'a>(
     let selected = negotiate(&preferences, entry.representations(), |one| {
         (one.coding(), one.octets_len())
     });
-    // A hit is no tombstone, so it has representations.
-    let Some(selected) = selected else {
+    // A hit is no tombstone, so it has representations; it may have expired just now.
+    let (Some(selected), Some(cache_control)) =
+        (selected, cache_control_for(catalog, cache_control, &entry))
+    else {
         return Answer::Absent;
     };
     let if_none_match = values(headers, &header::IF_NONE_MATCH);
@@ -77,12 +84,26 @@ pub fn respond<'a>(
     }
 }
 
+/// `None` where the document has expired.
+fn cache_control_for(
+    catalog: &Catalog,
+    cache_control: &CacheControl,
+    entry: &Entry,
+) -> Option<HeaderValue> {
+    let Some(at) = entry.expires_at() else {
+        return Some(cache_control.field());
+    };
+    let remaining_micros = at.0.saturating_sub(catalog.database_time()?.0);
+    let remaining = u64::try_from(remaining_micros).ok()?;
+    Some(cache_control.field_for(remaining / 1_000_000))
+}
+
 fn values<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
     headers.get_all(name).into_iter().map(HeaderValue::as_bytes)
 }
 
 fn document(
-    cache_control: &HeaderValue,
+    cache_control: HeaderValue,
     entry: &Entry,
     selected: Prepared<'_>,
     method: &Method,
@@ -109,11 +130,7 @@ fn document(
 }
 
 /// RFC 9110 §15.4.5: the fields that 200 would have and that update what a cache stores.
-fn not_modified(
-    cache_control: &HeaderValue,
-    entry: &Entry,
-    selected: Prepared<'_>,
-) -> DataResponse {
+fn not_modified(cache_control: HeaderValue, entry: &Entry, selected: Prepared<'_>) -> DataResponse {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     *response.headers_mut() = common_fields(cache_control, entry, selected);
@@ -122,11 +139,14 @@ fn not_modified(
 
 /// What 200 and 304 share. The version is among it because equal octets may come back under a
 /// higher version, and a cache should then learn of it.
-fn common_fields(cache_control: &HeaderValue, entry: &Entry, selected: Prepared<'_>) -> HeaderMap {
+fn common_fields(cache_control: HeaderValue, entry: &Entry, selected: Prepared<'_>) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(FIELDS_MAX);
     headers.insert(header::ETAG, selected.etag_field());
     headers.insert(header::VARY, ACCEPT_ENCODING);
-    headers.insert(header::CACHE_CONTROL, cache_control.clone());
+    headers.insert(header::CACHE_CONTROL, cache_control);
     headers.insert(DOCUMENT_VERSION, entry.version_field());
+    if let Some(expiry) = entry.expiry_field() {
+        headers.insert(EXPIRES_AT, expiry);
+    }
     headers
 }

@@ -10,13 +10,17 @@ use crate::{
     catalog::Catalog,
     http::{
         DataResponse,
+        freshness::CacheControl,
         serve::{Answer, DOCUMENT_VERSION, respond},
     },
 };
 
-const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 const PLAIN: &str = "posts/plain";
 const CODED: &str = "posts/coded";
+
+fn no_cache() -> CacheControl {
+    HeaderValue::from_static("no-cache").into()
+}
 
 fn set() -> Catalog {
     let lengths = [(Identity, 1000), (Gzip, 400), (Brotli, 300), (Zstd, 350)];
@@ -31,7 +35,7 @@ fn fields(lines: &[(HeaderName, &str)]) -> HeaderMap {
 }
 
 fn ask(key: &str, method: &Method, lines: &[(HeaderName, &str)]) -> DataResponse {
-    match respond(&set(), &NO_CACHE, key, &fields(lines), method) {
+    match respond(&set(), &no_cache(), key, &fields(lines), method) {
         Answer::Document(response) | Answer::NotModified(response) => response,
         other => panic!("{key}: {other:?}"),
     }
@@ -123,7 +127,7 @@ fn vary_is_accept_encoding_even_with_one_representation() {
 
 #[test]
 fn cache_control_is_as_configured() {
-    let configured = HeaderValue::from_static("public, max-age=5");
+    let configured = HeaderValue::from_static("public, max-age=5").into();
     let answer = respond(&set(), &configured, PLAIN, &HeaderMap::new(), &Method::GET);
     let Answer::Document(response) = answer else {
         panic!("{answer:?}");
@@ -213,7 +217,7 @@ fn if_none_match_in_several_lines_is_one_list() {
     let mut headers = HeaderMap::new();
     headers.append(header::IF_NONE_MATCH, HeaderValue::from_static("\"other\""));
     headers.append(header::IF_NONE_MATCH, full.headers()[header::ETAG].clone());
-    let answer = respond(&set(), &NO_CACHE, PLAIN, &headers, &Method::GET);
+    let answer = respond(&set(), &no_cache(), PLAIN, &headers, &Method::GET);
     assert!(matches!(answer, Answer::NotModified(_)));
 }
 
@@ -223,7 +227,7 @@ fn if_none_match_star_gets_304_where_the_document_exists() {
     assert_eq!(get(PLAIN, &star).status(), StatusCode::NOT_MODIFIED);
     let answer = respond(
         &set(),
-        &NO_CACHE,
+        &no_cache(),
         "posts/none",
         &fields(&star),
         &Method::GET,
@@ -252,11 +256,12 @@ fn an_answer_allocates_its_header_map_only() {
         put(small, 1, "{}"),
         put_coded(large, 2, &[(Identity, mib), (Gzip, mib / 2)]),
     ]);
+    let no_cache = no_cache();
     let check = |key: &str, lines: &[(HeaderName, &str)], expected: u64| {
         let headers = fields(lines);
         let mut answer = None;
         let counted = measure(|| {
-            answer = Some(respond(&catalog, &NO_CACHE, key, &headers, &Method::GET));
+            answer = Some(respond(&catalog, &no_cache, key, &headers, &Method::GET));
         });
         assert_eq!(counted.count_total, expected, "{key} {lines:?}: {answer:?}");
         assert!(counted.bytes_total < 2048, "{key} {lines:?}: {counted:?}");

@@ -1,5 +1,7 @@
 //! Octets to envelope, without copying the representations.
 
+use std::cmp::Ordering;
+
 use bytes::{Buf, Bytes};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -60,6 +62,35 @@ pub fn decode(frame: &Bytes) -> Result<Envelope, DecodeError> {
         change,
         extensions,
     })
+}
+
+/// What an envelope's header tells of it, without its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// Its position.
+    pub position: Position,
+    /// Its link.
+    pub link: Link,
+    /// Whether it is a deletion.
+    pub is_delete: bool,
+}
+
+/// Reads the header of an envelope of `frame_len` octets, of which `head` are the first
+/// [`HEADER_BYTES`] or more. Of the body only the length is checked.
+///
+/// # Errors
+/// They do not begin an envelope of a known format and of that length. Never panics.
+pub fn summarize(head: &[u8], frame_len: usize) -> Result<Summary, DecodeError> {
+    let header = Header::parse(head)?;
+    match frame_len.cmp(&(HEADER_BYTES + header.body_len)) {
+        Ordering::Less => Err(DecodeError::Truncated),
+        Ordering::Greater => Err(DecodeError::Trailing),
+        Ordering::Equal => Ok(Summary {
+            position: header.position,
+            link: header.link,
+            is_delete: header.kind == KIND_DELETE,
+        }),
+    }
 }
 
 struct Header {

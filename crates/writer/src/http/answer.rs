@@ -8,8 +8,9 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use service::target;
-use shared::{EntityTag, Position, ResourceKey, Version};
+use shared::{EntityTag, Position, ResourceKey, Timestamp, Version};
 
+use super::expiry::EXPIRES_AT;
 use crate::store::Document;
 
 /// Where the database stood: `<epoch>.<sequence>`.
@@ -29,6 +30,7 @@ pub(super) struct Written {
     pub(super) position: Position,
     /// Of the identity representation.
     pub(super) tag: EntityTag,
+    pub(super) expires_at: Option<Timestamp>,
 }
 
 /// The content of the answer to a put.
@@ -56,6 +58,7 @@ pub(super) fn written(written: &Written) -> Response {
     headers.insert(header::LOCATION, text_field(&target::path_of(&written.key)));
     headers.insert(POSITION, text_field(&receipt.position));
     headers.insert(DOCUMENT_VERSION, version_field(written.version));
+    set_expiry(&mut response, written.expires_at);
     response
 }
 
@@ -91,6 +94,7 @@ pub(super) fn document(document: &Document, tag: EntityTag, body: Bytes) -> Resp
     let mut response = Body::from(body).into_response();
     set_json(&mut response, "no-cache");
     set_validators(&mut response, document.version, tag);
+    set_expiry(&mut response, document.expires_at);
     response
 }
 
@@ -98,6 +102,7 @@ pub(super) fn document(document: &Document, tag: EntityTag, body: Bytes) -> Resp
 pub(super) fn not_modified(document: &Document, tag: EntityTag, len: usize) -> Response {
     let mut response = StatusCode::NOT_MODIFIED.into_response();
     set_validators(&mut response, document.version, tag);
+    set_expiry(&mut response, document.expires_at);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(header::CONTENT_LENGTH, len.into());
@@ -120,6 +125,13 @@ fn set_validators(response: &mut Response, version: Version, tag: EntityTag) {
     headers.insert(DOCUMENT_VERSION, version_field(version));
 }
 
+fn set_expiry(response: &mut Response, expires_at: Option<Timestamp>) {
+    if let Some(at) = expires_at {
+        let headers = response.headers_mut();
+        headers.insert(EXPIRES_AT, text_field(&at.to_string()));
+    }
+}
+
 fn tag_field(tag: EntityTag) -> HeaderValue {
     text_field(&tag.to_string())
 }
@@ -128,7 +140,7 @@ fn version_field(version: Version) -> HeaderValue {
     version.0.into()
 }
 
-/// Digits, hexadecimal digits, percent-encoded octets: always a valid field value.
+/// Digits, hexadecimal digits, percent-encoded octets, instants: always a valid field value.
 fn text_field(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or_else(|_never| HeaderValue::from_static(""))
 }

@@ -1,6 +1,6 @@
 //! The handlers of documents.
 //!
-//! A write is checked in this order, and the first failure answers: target, conditions, header
+//! A write is checked in this order, and the first failure answers: target, conditions, expiry, header
 //! fields of the content, its length, the content itself, then whether the conditions hold.
 
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use axum::{
 use bytes::Bytes;
 use http::{StatusCode, Uri};
 use service::{Kind, Problem, target};
-use shared::{EntityTag, KeyError, Representation, ResourceKey};
+use shared::{EntityTag, KeyError, Representation, ResourceKey, Timestamp};
 use uuid::Uuid;
 
-use super::{Backend, answer, conditions::Conditions, content, error::HttpError, write};
+use super::{Backend, answer, conditions::Conditions, content, error::HttpError, expiry, write};
 use crate::{
     document::{self, Body, BodyError},
     render::render,
@@ -51,6 +51,7 @@ pub(super) async fn read(State(backend): State<Arc<Backend>>, request: Request) 
 pub(super) async fn put(State(backend): State<Arc<Backend>>, request: Request) -> Answer {
     let key = key_of(request.uri())?;
     let conditions = Conditions::parse(request.headers())?;
+    let expires_at = expiry::parse(request.headers(), expiry::now())?;
     let content = read_content(request).await?;
     let sent = content.clone();
     let parse = move || {
@@ -59,7 +60,7 @@ pub(super) async fn put(State(backend): State<Arc<Backend>>, request: Request) -
     };
     let pressed = press(&backend, parse).await?;
     let is_stored_as_sent = pressed.body.octets() == &sent;
-    let written = commit(&backend, pressed, &conditions).await?;
+    let written = commit(&backend, pressed, expires_at, &conditions).await?;
     if is_stored_as_sent {
         Ok(answer::written(&written))
     } else {
@@ -95,23 +96,25 @@ pub(super) async fn create_document(
     let collection = request.uri().path().strip_prefix("/v1/");
     let key = target::key_from_path(collection.unwrap_or_default(), &new_id())?;
     let conditions = Conditions::parse(request.headers())?;
+    let expires_at = expiry::parse(request.headers(), expiry::now())?;
     let content = read_content(request).await?;
     let parse = move || {
         let body = document::parse(&key, &content)?;
         Ok((key, body))
     };
     let pressed = press(&backend, parse).await?;
-    let written = commit(&backend, pressed, &conditions).await?;
+    let written = commit(&backend, pressed, expires_at, &conditions).await?;
     Ok(answer::written(&written))
 }
 
 /// `POST /create`: a post, under its own id or one made here.
 pub(super) async fn create_post(State(backend): State<Arc<Backend>>, request: Request) -> Answer {
     let conditions = Conditions::parse(request.headers())?;
+    let expires_at = expiry::parse(request.headers(), expiry::now())?;
     let content = read_content(request).await?;
     let parse = move || document::parse_post(&content, new_id);
     let pressed = press(&backend, parse).await?;
-    let written = commit(&backend, pressed, &conditions).await?;
+    let written = commit(&backend, pressed, expires_at, &conditions).await?;
     Ok(answer::written(&written))
 }
 
@@ -149,16 +152,14 @@ where
 async fn commit(
     backend: &Backend,
     pressed: Pressed,
+    expires_at: Option<Timestamp>,
     conditions: &Conditions,
 ) -> Result<answer::Written, HttpError> {
     let body = pressed.body.into_octets();
     let tag = EntityTag::of(&body);
     let put = write::Write {
         key: pressed.key.clone(),
-        action: Action::Put {
-            body,
-            expires_at: None,
-        },
+        action: Action::Put { body, expires_at },
         representations: pressed.representations,
     };
     let (status, version, position) = match write::commit(backend, put, conditions).await? {
@@ -176,6 +177,7 @@ async fn commit(
         version,
         position,
         tag,
+        expires_at,
     })
 }
 

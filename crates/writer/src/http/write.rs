@@ -81,13 +81,12 @@ async fn commit_by_tags(
     Err(Problem::new(Kind::Contended, detail).into())
 }
 
-/// The document as it is stored now, unless it is deleted.
+/// The document as it is stored now, unless it is deleted or has expired.
 pub(super) async fn live(
     backend: &Backend,
     key: &ResourceKey,
 ) -> Result<Option<Document>, HttpError> {
-    let document = backend.store.document(key).await?;
-    Ok(document.filter(|document| document.body.is_some()))
+    Ok(backend.store.live(key).await?)
 }
 
 /// The tags of every current representation: a client may know the document by any of them.

@@ -17,7 +17,7 @@ const CHUNK_ENVELOPES: usize = 256;
 const CHUNK_BYTES: usize = 1024 * 1024;
 
 /// Documents that one bucket should hold on average.
-const BUCKET_DOCUMENTS: u64 = 512;
+pub(super) const BUCKET_DOCUMENTS: u64 = 512;
 
 /// Most buckets of a snapshot.
 const BUCKETS_MAX: u64 = 65_536;
@@ -101,7 +101,7 @@ pub(super) fn buckets_for(documents: u64) -> u32 {
 }
 
 /// Cuts envelopes into chunks of about [`CHUNK_BYTES`] at most, each of one envelope at least.
-fn into_chunks(documents: Vec<Encoded>) -> Vec<Vec<(ResourceKey, Bytes)>> {
+pub(super) fn into_chunks(documents: Vec<Encoded>) -> Vec<Vec<(ResourceKey, Bytes)>> {
     let mut chunks: Vec<Vec<_>> = Vec::new();
     let mut room = 0;
     for Encoded { key, envelope, .. } in documents {

@@ -1,4 +1,9 @@
-//! What the leader plans.
+//! What the leader plans, and what it does slowly.
+
+mod compare;
+mod retention;
+mod stage;
+mod walk;
 
 use bus::{Build, Meta};
 use shared::{Epoch, Link, Position, Sequence};

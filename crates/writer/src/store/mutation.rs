@@ -36,13 +36,17 @@ pub enum Action {
 }
 
 /// What must hold of the stored document, judged under the feed lock.
+///
+/// A document that has expired by the database's clock counts as absent, deleted or not, for a
+/// mutation that names no version: a put creates it anew, a deletion finds nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precondition {
     /// Nothing.
     None,
     /// No live document has the key (`If-None-Match: *`).
     Absent,
-    /// A live document has the key and bears this version (resolved from `If-Match`).
+    /// A document has the key and bears this version (resolved from `If-Match`), expired or not:
+    /// so are expired ones deleted.
     Version(Version),
 }
 

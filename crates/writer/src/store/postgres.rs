@@ -4,6 +4,7 @@ mod commit;
 mod lease;
 mod pages;
 mod session;
+mod stamps;
 
 pub use session::{
     ACQUIRE_TIMEOUT, BEAT_TIMEOUT, CONNECT_TIMEOUT, IDLE_IN_TRANSACTION_TIMEOUT, LEASE_TIMEOUT,
@@ -23,8 +24,8 @@ use sqlx::{
 
 use self::session::in_time;
 use super::{
-    Batch, ChangePage, Document, DocumentPage, Feed, Lease, Mutation, Pruned, Store, StoreError,
-    Tip,
+    Batch, ChangePage, Document, DocumentPage, Feed, Lease, Mutation, Pruned, StampPage, Store,
+    StoreError, Tip,
 };
 
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
@@ -140,6 +141,12 @@ impl Store for PostgresStore {
         settle(connection, feed)
     }
 
+    async fn live(&self, key: &ResourceKey) -> Result<Option<Document>, StoreError> {
+        let mut connection = self.acquire("reading a document").await?;
+        let document = pages::live(&mut connection, key).await;
+        settle(connection, document)
+    }
+
     async fn document(&self, key: &ResourceKey) -> Result<Option<Document>, StoreError> {
         let mut connection = self.acquire("reading a document").await?;
         let document = pages::document(&mut connection, key).await;
@@ -160,6 +167,22 @@ impl Store for PostgresStore {
         let mut connection = self.acquire("reading documents").await?;
         let page = pages::documents(&mut connection, after, limit).await;
         settle(connection, page)
+    }
+
+    async fn stamps(
+        &self,
+        after: Option<&ResourceKey>,
+        limit: u32,
+    ) -> Result<StampPage, StoreError> {
+        let mut connection = self.acquire("reading stamps").await?;
+        let page = stamps::stamps(&mut connection, after, limit).await;
+        settle(connection, page)
+    }
+
+    async fn absent(&self, keys: &[ResourceKey]) -> Result<Vec<ResourceKey>, StoreError> {
+        let mut connection = self.acquire("looking keys up").await?;
+        let absent = stamps::absent(&mut connection, keys).await;
+        settle(connection, absent)
     }
 
     async fn count(&self) -> Result<u64, StoreError> {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use shared::{Epoch, Link, Position, ResourceKey, Sequence, Slot, Timestamp, Version};
 use sqlx::FromRow;
 
-use super::{Change, Document, Feed, StoreError, Tip};
+use super::{Change, Document, Feed, Stamp, StoreError, Tip};
 
 /// Epoch, head and the link at the head.
 #[derive(Debug, FromRow)]
@@ -35,6 +35,16 @@ pub(super) struct DocumentRow {
     created_at: i64,
     updated_at: i64,
     expires_at: Option<i64>,
+}
+
+/// What tells one state of a document from another.
+#[derive(Debug, FromRow)]
+pub(super) struct StampRow {
+    collection: String,
+    id: String,
+    sequence: i64,
+    link: i64,
+    is_deleted: bool,
 }
 
 /// A row of `changes` with its document.
@@ -80,6 +90,17 @@ impl DocumentRow {
             created_at: Timestamp(self.created_at),
             updated_at: Timestamp(self.updated_at),
             expires_at: self.expires_at.map(Timestamp),
+        })
+    }
+}
+
+impl StampRow {
+    pub(super) fn stamp(self) -> Result<Stamp, StoreError> {
+        Ok(Stamp {
+            key: key(&self.collection, &self.id)?,
+            sequence: sequence(self.sequence)?,
+            link: link(self.link),
+            is_deleted: self.is_deleted,
         })
     }
 }

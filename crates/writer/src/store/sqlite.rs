@@ -2,6 +2,7 @@
 
 mod commit;
 mod pages;
+mod stamps;
 
 use std::{
     fs::{File, TryLockError},
@@ -20,8 +21,8 @@ use sqlx::{
 };
 
 use super::{
-    Batch, ChangePage, Document, DocumentPage, Feed, Lease, Mutation, Pruned, Store, StoreError,
-    Tip,
+    Batch, ChangePage, Document, DocumentPage, Feed, Lease, Mutation, Pruned, StampPage, Store,
+    StoreError, Tip,
 };
 
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
@@ -121,6 +122,10 @@ impl Store for SqliteStore {
         pages::feed(&self.readers).await
     }
 
+    async fn live(&self, key: &ResourceKey) -> Result<Option<Document>, StoreError> {
+        pages::live(&self.readers, key).await
+    }
+
     async fn document(&self, key: &ResourceKey) -> Result<Option<Document>, StoreError> {
         pages::document(&self.readers, key).await
     }
@@ -135,6 +140,18 @@ impl Store for SqliteStore {
         limit: u32,
     ) -> Result<DocumentPage, StoreError> {
         pages::documents(&self.readers, after, limit).await
+    }
+
+    async fn stamps(
+        &self,
+        after: Option<&ResourceKey>,
+        limit: u32,
+    ) -> Result<StampPage, StoreError> {
+        stamps::stamps(&self.readers, after, limit).await
+    }
+
+    async fn absent(&self, keys: &[ResourceKey]) -> Result<Vec<ResourceKey>, StoreError> {
+        stamps::absent(&self.readers, keys).await
     }
 
     async fn count(&self) -> Result<u64, StoreError> {

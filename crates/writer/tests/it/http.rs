@@ -8,6 +8,7 @@
 mod bad_input;
 mod conditions;
 mod content;
+mod expiry;
 mod feed;
 mod import;
 mod internal;

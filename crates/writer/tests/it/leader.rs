@@ -31,6 +31,9 @@ use writer::{
 
 use crate::store::fixture::{key, tip};
 
+/// More than any of these tests writes.
+const CHANGES_KEPT: u64 = 100_000;
+
 /// A writer without its HTTP planes, which leads.
 struct Desk {
     engine: Engine,
@@ -52,7 +55,7 @@ impl Desk {
     async fn start(directory: TempDir, store: Arc<dyn Store>, bus: MemoryBus) -> Self {
         let publisher: Arc<dyn Publisher> = Arc::new(bus.clone());
         Self {
-            engine: Engine::start(Codings::ALL, Arc::clone(&store), publisher).await,
+            engine: Engine::start(Codings::ALL, CHANGES_KEPT, Arc::clone(&store), publisher).await,
             store,
             bus,
             directory,

@@ -4,3 +4,4 @@ mod commit;
 mod http;
 mod leader;
 mod store;
+mod upkeep;

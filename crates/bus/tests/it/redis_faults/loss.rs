@@ -1,6 +1,6 @@
 //! Keys lost, damaged, or of a wrong type.
 
-use bus::{BucketRead, BusError, FeedEvent, PublishOutcome, Refusal};
+use bus::{BucketRead, BusError, FeedEvent, Names, PublishOutcome, Refusal};
 use testkit::{
     builders::{key, slot},
     redis::RedisServer,
@@ -195,4 +195,27 @@ async fn replay_ends_at_a_document_older_than_its_slot() {
 
     let replay = bus.replay(0).await;
     assert_eq!(replay.deliveries.len(), 2);
+}
+
+#[tokio::test]
+async fn fields_that_no_release_wrote_are_told_apart_from_documents() {
+    let server = RedisServer::start().await;
+    let bus = open(&server);
+    let build = bus.complete_at(0).await;
+    bus.publish(build, change(1, "a")).await;
+    let bucket = bucket_of(build, "a");
+    let added: u64 = server
+        .command(&["HSET", &bucket, "no key", "x", "NOR/this", "y"])
+        .await;
+    assert_eq!(added, 2);
+
+    let index = key("a").bucket(BUCKETS);
+    let names = bus.publisher.names(build, index, 10).await;
+
+    let expected = Names {
+        fields: 3,
+        keys: vec![key("a")],
+        strangers: 2,
+    };
+    assert_eq!(names.expect("Redis answers"), Ok(expected));
 }

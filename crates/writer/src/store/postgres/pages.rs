@@ -27,18 +27,38 @@ pub(super) async fn feed(
     read_feed(&row)
 }
 
+/// $3: whether deleted and expired ones count.
+const DOCUMENT: &str =
+    "SELECT epoch, head, feed.link AS head_link, collection, id, version, sequence,
+        prev_link, d.link, body::text AS body, to_micros(created_at) AS created_at,
+        to_micros(updated_at) AS updated_at, to_micros(expires_at) AS expires_at
+    FROM documents d, feed WHERE collection = $1 AND id = $2
+        AND ($3 OR deleted_at IS NULL
+            AND (expires_at IS NULL OR expires_at > clock_timestamp()))";
+
 pub(super) async fn document(
     connection: &mut PgConnection,
     key: &ResourceKey,
 ) -> Result<Option<Document>, StoreError> {
-    let query = sqlx::query(
-        "SELECT epoch, head, feed.link AS head_link, collection, id, version, sequence, prev_link,
-            d.link, body::text AS body, to_micros(created_at) AS created_at,
-            to_micros(updated_at) AS updated_at, to_micros(expires_at) AS expires_at
-        FROM documents d, feed WHERE collection = $1 AND id = $2",
-    )
-    .bind(key.collection())
-    .bind(key.id());
+    one_document(connection, key, true).await
+}
+
+pub(super) async fn live(
+    connection: &mut PgConnection,
+    key: &ResourceKey,
+) -> Result<Option<Document>, StoreError> {
+    one_document(connection, key, false).await
+}
+
+async fn one_document(
+    connection: &mut PgConnection,
+    key: &ResourceKey,
+    is_any: bool,
+) -> Result<Option<Document>, StoreError> {
+    let query = sqlx::query(DOCUMENT)
+        .bind(key.collection())
+        .bind(key.id())
+        .bind(is_any);
     let row = within(
         "reading a document",
         OPERATION_TIMEOUT,
@@ -199,11 +219,11 @@ fn page_bytes() -> i64 {
     i64::try_from(PAGE_BYTES).unwrap_or(i64::MAX)
 }
 
-fn decode<'r, T: FromRow<'r, PgRow>>(row: &'r PgRow) -> Result<T, StoreError> {
+pub(super) fn decode<'r, T: FromRow<'r, PgRow>>(row: &'r PgRow) -> Result<T, StoreError> {
     T::from_row(row).map_err(StoreError::unavailable("decoding a row"))
 }
 
-fn get<'r, T>(row: &'r PgRow, name: &'static str) -> Result<T, StoreError>
+pub(super) fn get<'r, T>(row: &'r PgRow, name: &'static str) -> Result<T, StoreError>
 where
     T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
 {

@@ -20,20 +20,40 @@ pub(super) async fn feed(executor: impl SqliteExecutor<'_>) -> Result<Feed, Stor
     row.feed()
 }
 
+/// ?3: whether deleted and expired ones count.
+const DOCUMENT: &str =
+    "SELECT epoch, head, feed.link AS head_link, collection, id, version, sequence,
+        prev_link, d.link, body, created_at, updated_at, expires_at
+    FROM documents d, feed WHERE collection = ?1 AND id = ?2
+        AND (?3 OR deleted_at IS NULL
+            AND (expires_at IS NULL OR expires_at > unixepoch('subsec') * 1000000))";
+
 pub(super) async fn document(
     readers: &SqlitePool,
     key: &ResourceKey,
 ) -> Result<Option<Document>, StoreError> {
-    let row = sqlx::query(
-        "SELECT epoch, head, feed.link AS head_link, collection, id, version, sequence, prev_link,
-            d.link, body, created_at, updated_at, expires_at
-        FROM documents d, feed WHERE collection = ?1 AND id = ?2",
-    )
-    .bind(key.collection())
-    .bind(key.id())
-    .fetch_optional(readers)
-    .await
-    .map_err(StoreError::unavailable("reading a document"))?;
+    one_document(readers, key, true).await
+}
+
+pub(super) async fn live(
+    readers: &SqlitePool,
+    key: &ResourceKey,
+) -> Result<Option<Document>, StoreError> {
+    one_document(readers, key, false).await
+}
+
+async fn one_document(
+    readers: &SqlitePool,
+    key: &ResourceKey,
+    is_any: bool,
+) -> Result<Option<Document>, StoreError> {
+    let row = sqlx::query(DOCUMENT)
+        .bind(key.collection())
+        .bind(key.id())
+        .bind(is_any)
+        .fetch_optional(readers)
+        .await
+        .map_err(StoreError::unavailable("reading a document"))?;
     let Some(row) = row else { return Ok(None) };
     let epoch = decode::<TipRow>(&row)?.tip()?.position.epoch;
     decode::<DocumentRow>(&row)?.document(epoch).map(Some)
@@ -130,11 +150,11 @@ fn page_bytes() -> i64 {
     i64::try_from(PAGE_BYTES).unwrap_or(i64::MAX)
 }
 
-fn decode<'r, T: FromRow<'r, SqliteRow>>(row: &'r SqliteRow) -> Result<T, StoreError> {
+pub(super) fn decode<'r, T: FromRow<'r, SqliteRow>>(row: &'r SqliteRow) -> Result<T, StoreError> {
     T::from_row(row).map_err(StoreError::unavailable("decoding a row"))
 }
 
-fn get<'r, T>(row: &'r SqliteRow, name: &'static str) -> Result<T, StoreError>
+pub(super) fn get<'r, T>(row: &'r SqliteRow, name: &'static str) -> Result<T, StoreError>
 where
     T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
 {

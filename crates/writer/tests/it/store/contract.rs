@@ -30,6 +30,8 @@ macro_rules! contract_tests {
             documents: expiry_is_kept_to_the_microsecond;
             documents: expired_documents_are_found;
             documents: deleted_document_does_not_expire;
+            documents: expired_document_is_live_no_more;
+            documents: expired_document_is_absent_but_to_its_version;
             order: sequences_are_gapless_in_commit_order;
             order: follower_of_the_log_never_meets_a_hole;
             order: links_chain_through_and_across_batches;
@@ -44,6 +46,8 @@ macro_rules! contract_tests {
             pages: pruned_changes_raise_the_floor;
             pages: tombstone_stays_while_its_change_does;
             pages: recreated_document_is_not_pruned;
+            pages: stamps_are_those_of_the_documents;
+            pages: absent_keys_have_neither_document_nor_tombstone;
             history: first_epoch_is_the_time_of_its_making;
             history: known_tip_that_stands_changes_nothing;
             history: foreign_link_at_the_head_begins_an_epoch;

@@ -13,13 +13,12 @@ item AS (
 ),
 judged AS (
     SELECT i.*, d.version AS version_before, d.sequence AS sequence_before, d.created_at,
-        d.version IS NOT NULL AND d.deleted_at IS NULL AS is_live,
+        l.is_live,
         CASE
-            WHEN i.required = 0 AND d.version IS NOT NULL AND d.deleted_at IS NULL THEN 'failed'
+            WHEN i.required = 0 AND l.is_live THEN 'failed'
             WHEN i.required > 0
-                AND (d.version IS DISTINCT FROM i.required OR d.deleted_at IS NOT NULL) THEN 'failed'
-            WHEN d.version IS NULL OR d.deleted_at IS NOT NULL
-                THEN CASE WHEN i.body IS NULL THEN 'not found' ELSE 'created' END
+                AND (d.version IS DISTINCT FROM i.required OR NOT l.is_live) THEN 'failed'
+            WHEN NOT l.is_live THEN CASE WHEN i.body IS NULL THEN 'not found' ELSE 'created' END
             WHEN i.body IS NULL THEN 'deleted'
             WHEN octet_length(i.body) = d.body_bytes AND i.body = d.body::text
                 AND i.expires_at IS NOT DISTINCT FROM d.expires_at THEN 'unchanged'
@@ -29,6 +28,13 @@ judged AS (
         -- With LIMIT: one look-up by key per item, never a join that reads the whole table.
         SELECT * FROM documents WHERE collection = i.collection AND id = i.id LIMIT 1
     ) d ON true
+    CROSS JOIN moment
+    -- An expired document is there only for those that name its version.
+    CROSS JOIN LATERAL (
+        SELECT d.version IS NOT NULL AND d.deleted_at IS NULL
+            AND (d.expires_at IS NULL OR d.expires_at > now OR coalesce(i.required, 0) > 0)
+            AS is_live
+    ) l
 ),
 numbered AS MATERIALIZED (
     SELECT *,

@@ -20,7 +20,7 @@ pub(super) async fn apply(
     let mut outcomes = Vec::with_capacity(batch.len());
     for mutation in batch {
         let put = Put::of(mutation)?;
-        let stored = Stored::read(connection, mutation, put.as_ref()).await?;
+        let stored = Stored::read(connection, mutation, put.as_ref(), now).await?;
         let outcome = match judge(stored.as_ref(), mutation, tip)? {
             Verdict::Leave(outcome) => outcome,
             Verdict::Change(named) => {
@@ -98,9 +98,12 @@ impl Stored {
         connection: &mut SqliteConnection,
         mutation: &Mutation,
         put: Option<&Put<'_>>,
+        now: Timestamp,
     ) -> Result<Option<Self>, StoreError> {
+        // An expired document is there only for those that name its version.
         sqlx::query_as(
-            "SELECT version, sequence, created_at, deleted_at IS NULL AS is_live,
+            "SELECT version, sequence, created_at,
+                deleted_at IS NULL AND (expires_at IS NULL OR expires_at > ?5 OR ?6) AS is_live,
                 body IS ?3 AND expires_at IS ?4 AS is_same
             FROM documents WHERE collection = ?1 AND id = ?2",
         )
@@ -108,6 +111,8 @@ impl Stored {
         .bind(mutation.key.id())
         .bind(put.map(|put| put.body))
         .bind(put.and_then(|put| put.expires_at))
+        .bind(now.0)
+        .bind(matches!(mutation.precondition, Precondition::Version(_)))
         .fetch_optional(connection)
         .await
         .map_err(StoreError::unavailable("reading what is stored"))

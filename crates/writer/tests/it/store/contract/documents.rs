@@ -1,7 +1,7 @@
 //! What is kept of a document.
 
 use shared::{ResourceKey, Timestamp, Version, limits::BODY_BYTES_MAX};
-use writer::store::{Action, Mutation, Precondition};
+use writer::store::{Action, Mutation, Outcome, Precondition};
 
 use crate::store::fixture::{
     Home, body_of, change, commit_one, delete, document, key, only_if, put,
@@ -101,4 +101,53 @@ pub(crate) async fn deleted_document_does_not_expire(home: &Home) {
 
     assert_eq!(home.store.expired(10).await.unwrap(), []);
     assert_eq!(document(&*home.store, "a").await.expires_at, None);
+}
+
+pub(crate) async fn expired_document_is_live_no_more(home: &Home) {
+    let now = home.store.feed().await.unwrap().now.0;
+    change(&*home.store, expiring("gone", now)).await;
+    change(&*home.store, expiring("later", now + 3_600_000_000)).await;
+    change(&*home.store, put("never", "{}")).await;
+    change(&*home.store, put("deleted", "{}")).await;
+    change(&*home.store, delete("deleted")).await;
+
+    for (id, is_live) in [
+        ("gone", false),
+        ("later", true),
+        ("never", true),
+        ("deleted", false),
+        ("absent", false),
+    ] {
+        let live = home.store.live(&key(id)).await.unwrap();
+        assert_eq!(live.is_some(), is_live, "{id}");
+    }
+    assert!(document(&*home.store, "gone").await.body.is_some());
+}
+
+pub(crate) async fn expired_document_is_absent_but_to_its_version(home: &Home) {
+    let now = home.store.feed().await.unwrap().now.0;
+    for id in ["a", "b", "c", "d"] {
+        change(&*home.store, expiring(id, now - 1)).await;
+    }
+
+    let deleted = commit_one(&*home.store, delete("a")).await;
+    let put_anew = commit_one(&*home.store, put("b", "{}")).await;
+    let put_if_absent =
+        commit_one(&*home.store, only_if(Precondition::Absent, put("c", "{}"))).await;
+    let by_version = only_if(Precondition::Version(Version(1)), delete("d"));
+    let deleted_by_version = commit_one(&*home.store, by_version).await;
+
+    assert_eq!(deleted, Outcome::NotFound);
+    assert!(matches!(put_anew, Outcome::Created(_)), "{put_anew:?}");
+    assert!(
+        matches!(put_if_absent, Outcome::Created(_)),
+        "{put_if_absent:?}"
+    );
+    assert!(
+        matches!(deleted_by_version, Outcome::Deleted(_)),
+        "{deleted_by_version:?}"
+    );
+    let stored = document(&*home.store, "b").await;
+    assert_eq!(stored.version, Version(2));
+    assert_eq!(stored.created_at, stored.updated_at);
 }

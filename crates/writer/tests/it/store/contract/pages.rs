@@ -1,7 +1,7 @@
 //! Reading the log and the documents page by page, and pruning.
 
 use shared::{ResourceKey, Sequence};
-use writer::store::{Action, DocumentPage, Mutation, PAGE_BYTES, Precondition, Pruned};
+use writer::store::{Action, DocumentPage, Mutation, PAGE_BYTES, Precondition, Pruned, Stamp};
 
 use crate::store::fixture::{Home, body_of, change, commit, delete, document, key, put, tip};
 
@@ -188,4 +188,46 @@ pub(crate) async fn recreated_document_is_not_pruned(home: &Home) {
 
     assert_eq!(pruned.tombstones, 0);
     assert!(document(&*home.store, "a").await.body.is_some());
+}
+
+pub(crate) async fn stamps_are_those_of_the_documents(home: &Home) {
+    assert_eq!(home.store.stamps(None, 10).await.unwrap().stamps, []);
+    commit(
+        &*home.store,
+        &[put("b", "{}"), put("a", "{}"), put("c", "{}")],
+    )
+    .await;
+    change(&*home.store, delete("b")).await;
+
+    let first = home.store.stamps(None, 2).await.unwrap();
+    let second = home.store.stamps(first.next.as_ref(), 2).await.unwrap();
+
+    assert_eq!(first.epoch, tip(&*home.store).await.position.epoch);
+    assert_eq!(first.next, Some(key("b")));
+    assert_eq!(second.next, None);
+    let stamps: Vec<_> = [first.stamps, second.stamps].concat();
+    let documents = home.store.documents(None, 10).await.unwrap().documents;
+    let expected: Vec<_> = documents
+        .into_iter()
+        .map(|document| Stamp {
+            sequence: document.slot.position.sequence,
+            link: document.slot.link,
+            is_deleted: document.body.is_none(),
+            key: document.key,
+        })
+        .collect();
+    assert_eq!(stamps, expected);
+}
+
+pub(crate) async fn absent_keys_have_neither_document_nor_tombstone(home: &Home) {
+    commit(&*home.store, &[put("é", "{}"), put("gone", "{}")]).await;
+    change(&*home.store, delete("gone")).await;
+    let other = ResourceKey::parse("pages", "gone").unwrap();
+    let keys = [key("é"), key("e"), key("gone"), other.clone()];
+
+    let mut absent = home.store.absent(&keys).await.unwrap();
+
+    absent.sort();
+    assert_eq!(absent, [other, key("e")]);
+    assert_eq!(home.store.absent(&[]).await.unwrap(), []);
 }
