@@ -4,6 +4,7 @@
 //! [`negotiate`], [`conditional`], and [`serve`], which builds the answer.
 
 pub mod admin;
+pub mod at_least;
 pub mod conditional;
 pub mod counters;
 pub mod data;

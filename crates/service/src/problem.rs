@@ -49,6 +49,8 @@ pub enum Kind {
     StoreUnavailable,
     /// 503: the reader does not hold the documents yet.
     NotReady,
+    /// 503: the reader has not reached the position asked for.
+    Behind,
     /// 503: too many connections.
     TooManyConnections,
 }
@@ -108,6 +110,7 @@ impl Kind {
                 (S::SERVICE_UNAVAILABLE, "store-unavailable", "Database away")
             }
             Self::NotReady => (S::SERVICE_UNAVAILABLE, "not-ready", "Not ready"),
+            Self::Behind => (S::SERVICE_UNAVAILABLE, "behind", "Position not reached"),
             Self::TooManyConnections => (
                 S::SERVICE_UNAVAILABLE,
                 "too-many-connections",
@@ -129,6 +132,7 @@ impl Kind {
             | Self::CommitUnknown
             | Self::StoreUnavailable
             | Self::NotReady
+            | Self::Behind
             | Self::TooManyConnections => Some(Duration::from_secs(1)),
             _ => None,
         }
