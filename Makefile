@@ -4,10 +4,14 @@ CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt doc deny ci clean
+# Compose v2, or docker-compose 1.29.
+COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+N ?= 3
+
+.PHONY: help run build test bench lint fmt doc deny ci clean start stop health logs scale-readers test-write demo
 
 help: ## List these targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 15
 
 run: ## Start writer and reader in one process, on SQLite
 	$(CARGO) run --release --locked
@@ -16,10 +20,13 @@ build: ## Build every crate and binary, for development
 	$(CARGO) build --workspace --locked
 
 # The binaries first: whole-system tests start them.
-test: ## Run every test; installs PostgreSQL and Redis if they are missing
+test: ## Run every test; installs PostgreSQL, Redis and HAProxy if they are missing
 	scripts/install-test-servers
 	$(CARGO) build --workspace --bins --locked
 	$(CARGO) test --workspace --locked
+
+bench: ## Measure a reader against nginx and the yardsticks; see loadtest/README.md
+	loadtest/run
 
 lint: ## Check formatting and lints; warnings are errors
 	$(CARGO) fmt --all --check
@@ -39,3 +46,30 @@ ci: ## Run what CI runs
 
 clean: ## Remove everything that was built
 	$(CARGO) clean
+
+demo: ## Show writers, readers and HAProxy at work, a reader's death included; needs no containers
+	scripts/demo
+
+start: ## Build and start the whole stack in containers
+	$(COMPOSE) up --build --detach
+
+stop: ## Stop the stack; documents stay ("compose down --volumes" removes them too)
+	$(COMPOSE) down
+
+health: ## Ask the stack's writer, direct reader and gateway for their health
+	@$(COMPOSE) ps
+	curl -fsS --max-time 5 http://127.0.0.1:8080/health && echo
+	curl -fsS --max-time 5 http://127.0.0.1:8081/health && echo
+	curl -sS --max-time 5 -o /dev/null -w 'gateway: %{http_code}\n' http://127.0.0.1:9080/post?id=hello
+
+logs: ## Follow the stack's logs
+	$(COMPOSE) logs --follow --tail=50
+
+scale-readers: ## Run N readers behind the gateway: make scale-readers N=5
+	$(COMPOSE) up --detach --no-recreate --scale reader=$(N) reader
+
+test-write: ## Write a post through the gateway and read it back from there
+	curl -fsS --max-time 10 http://127.0.0.1:9080/create -H 'Content-Type: application/json' \
+		-d '{"id":"hello","title":"Hello","content":"Printed once.","author":"Ada"}' && echo
+	curl -fsS --max-time 10 --retry 10 --retry-delay 1 --retry-all-errors \
+		'http://127.0.0.1:9080/post?id=hello' && echo

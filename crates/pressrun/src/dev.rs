@@ -20,7 +20,8 @@ pub(crate) async fn run(config: Config, lifecycle: Lifecycle) -> Result<(), BoxE
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.data_dir).await?);
     let bus = Arc::new(MemoryBus::new());
     let writer = writer::App::build(config.writer, Arc::clone(&bus) as _, lifecycle.clone())?;
-    let reader = reader::App::build(config.reader, bus, "memory", lifecycle)?;
+    let reader = reader::App::build(config.reader, Arc::clone(&bus) as _, "memory", lifecycle)?
+        .with_yardsticks(|| Ok(Arc::clone(&bus) as _))?;
     let welcome = Welcome {
         writer: writer.listen_address()?,
         reader: reader.listen_address()?,

@@ -4,6 +4,9 @@ mod config;
 mod dev;
 mod welcome;
 
+#[cfg(test)]
+mod tests;
+
 use std::process::ExitCode;
 
 use service::config::ProcessEnvironment;

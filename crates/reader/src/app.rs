@@ -8,7 +8,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use bus::Follower;
+use bus::{BusError, Follower};
 use service::{
     Lifecycle,
     server::{Limits, ReusePort, Server, bind},
@@ -23,7 +23,8 @@ use crate::{
         DrainCheck,
         admin::{self, AdminPlane},
         counters::ReadCounters,
-        data::DataPlane,
+        data::{self, DataPlane},
+        yardstick::{self, Yardsticks},
     },
     lane,
     metrics::metrics,
@@ -41,6 +42,8 @@ pub struct App {
     writer: Option<WriterSource>,
     lifecycle: Lifecycle,
     lanes: Vec<TcpListener>,
+    /// One for each lane, or none where the yardsticks are off.
+    lane_buses: Vec<Arc<dyn Follower>>,
     admin: TcpListener,
 }
 
@@ -84,8 +87,25 @@ impl App {
             writer: writer.transpose().map_err(io::Error::other)?,
             lifecycle,
             lanes,
+            lane_buses: Vec::new(),
             admin,
         })
+    }
+
+    /// Serves the yardsticks too, if `YARDSTICKS` says so; else this does nothing. `open` is called
+    /// for each lane, because a bus connects on the runtime that first uses it.
+    ///
+    /// # Errors
+    /// Those of `open`.
+    pub fn with_yardsticks(
+        mut self,
+        open: impl Fn() -> Result<Arc<dyn Follower>, BusError>,
+    ) -> Result<Self, BusError> {
+        if self.config.yardsticks {
+            let opened = self.lanes.iter().map(|_lane| open());
+            self.lane_buses = opened.collect::<Result<_, _>>()?;
+        }
+        Ok(self)
     }
 
     /// The data plane's address.
@@ -111,6 +131,7 @@ impl App {
     pub fn spawn(self) -> io::Result<Running> {
         let parts = self.parts();
         let mut threads = vec![self.spawn_admin(&parts)?];
+        let mut lane_buses = self.lane_buses.into_iter();
         for (index, listener) in self.lanes.into_iter().enumerate() {
             let plane = DataPlane::new(
                 parts.catalog.catalog().clone(),
@@ -119,7 +140,11 @@ impl App {
                 Arc::clone(&parts.counters[index]),
             )
             .reaching(parts.reached.clone());
-            threads.push(lane::spawn(index, listener, parts.data.clone(), plane)?);
+            let router = match lane_buses.next() {
+                Some(bus) => yardstick::router(Yardsticks::new(plane, bus)),
+                None => data::router(plane),
+            };
+            threads.push(lane::spawn(index, listener, parts.data.clone(), router)?);
         }
         let following = Following {
             bus: self.bus,

@@ -40,6 +40,10 @@ pub const SETTINGS: &[Setting] = &[
         "WRITER_INTERNAL_URL",
         "Internal planes of writers, asked while the bus is away: up to 16 of http://HOST[:PORT]",
     ),
+    Setting::switch(
+        "YARDSTICKS",
+        "Serve /post-redis and /post-marshal too, to measure /post against; not for production",
+    ),
 ];
 
 /// The bus of a reader that runs apart from its writer.
@@ -52,7 +56,9 @@ pub const BUS_SETTINGS: &[Setting] = &[Setting::secret(
 pub const PROGRAM: Program = Program {
     name: "reader",
     version: env!("CARGO_PKG_VERSION"),
-    about: "Holds every document in memory as finished bytes and serves it",
+    about: "Holds every document in memory as finished bytes and serves it.\n\n\
+            `reader healthcheck`, given the same settings, asks the reader that runs here whether it is \
+            ready.",
     tables: &[SETTINGS, BUS_SETTINGS, process::SETTINGS],
 };
 
@@ -78,6 +84,8 @@ pub struct ReaderConfig {
     /// `WRITER_INTERNAL_URL`: up to 16 URLs between commas, asked in turn. Default: none, so that
     /// nothing new comes while the bus is away.
     pub writer_internal_urls: Vec<RedactedUrl>,
+    /// `YARDSTICKS`: whether [`crate::http::yardstick`] is served too. Default: no.
+    pub yardsticks: bool,
 }
 
 /// What the command `reader` is told.
@@ -132,6 +140,7 @@ impl ReaderConfig {
         let cache_control = settings.required("READER_CACHE_CONTROL", header_value);
         let id = settings.optional("READER_ID", reader_id);
         let writers = settings.optional("WRITER_INTERNAL_URL", writer_urls);
+        let yardsticks = settings.switch("YARDSTICKS");
         Ok(Self {
             listen: listen?,
             admin_listen: admin_listen?,
@@ -139,6 +148,7 @@ impl ReaderConfig {
             cache_control: cache_control?,
             id: id?.unwrap_or_else(|| format!("reader-{:08x}", fastrand::u32(..))),
             writer_internal_urls: writers?.unwrap_or_default(),
+            yardsticks: yardsticks?,
         })
     }
 }

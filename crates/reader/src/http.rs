@@ -1,7 +1,8 @@
 //! HTTP: the data plane, which answers from the catalog, and the admin plane, which tells about it.
 //!
 //! A read is [`data`] (route, key) and then four small files in this order: the catalog's look-up,
-//! [`negotiate`], [`conditional`], and [`serve`], which builds the answer.
+//! [`negotiate`], [`conditional`], and [`serve`], which builds the answer. [`yardstick`] is there to
+//! be compared with that.
 
 pub mod admin;
 pub mod at_least;
@@ -10,6 +11,7 @@ pub mod counters;
 pub mod data;
 pub mod negotiate;
 pub mod serve;
+pub mod yardstick;
 
 use std::sync::Arc;
 

@@ -8,10 +8,9 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use axum::Router;
 use service::server::{ReusePort, Server, bind};
 use tokio::runtime;
-
-use crate::http::data::{self, DataPlane};
 
 /// One listener per thread, all of one address. With port 0 the first one chooses.
 ///
@@ -40,7 +39,7 @@ pub(crate) fn spawn(
     index: usize,
     listener: TcpListener,
     server: Server,
-    plane: DataPlane,
+    router: Router,
 ) -> io::Result<JoinHandle<io::Result<()>>> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
@@ -50,7 +49,7 @@ pub(crate) fn spawn(
         .spawn(move || {
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
-                server.serve(listener, data::router(plane)).await;
+                server.serve(listener, router).await;
                 Ok(())
             })
         })

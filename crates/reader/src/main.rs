@@ -2,12 +2,25 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use bus::RedisBus;
-use reader::{App, config::Config};
-use service::{Lifecycle, config::ProcessEnvironment, process::BoxError};
+use bus::{BusError, Follower, RedisBus};
+use reader::{
+    App,
+    config::{Config, PROGRAM},
+};
+use service::{Lifecycle, config::ProcessEnvironment, healthcheck, process::BoxError};
 use tracing::info;
 
 fn main() -> ExitCode {
+    let arguments = std::env::args_os();
+    let check = healthcheck::intercept(
+        &PROGRAM,
+        "READER_ADMIN_LISTEN",
+        arguments,
+        &ProcessEnvironment,
+    );
+    if let Some(code) = check {
+        return code;
+    }
     match Config::read(std::env::args_os(), &ProcessEnvironment) {
         Ok(config) => {
             let process = config.process.clone();
@@ -18,9 +31,12 @@ fn main() -> ExitCode {
 }
 
 async fn run(config: Config, lifecycle: Lifecycle) -> Result<(), BoxError> {
-    let bus = RedisBus::open(config.redis_url.expose(), RedisBus::NAMESPACE)?;
+    let open = || -> Result<Arc<dyn Follower>, BusError> {
+        let bus = RedisBus::open(config.redis_url.expose(), RedisBus::NAMESPACE)?;
+        Ok(Arc::new(bus))
+    };
     let id = config.reader.id.clone();
-    let app = App::build(config.reader, Arc::new(bus), "redis", lifecycle)?;
+    let app = App::build(config.reader, open()?, "redis", lifecycle)?.with_yardsticks(open)?;
     info!(
         version = env!("CARGO_PKG_VERSION"),
         id,

@@ -4,11 +4,13 @@ mod admin;
 mod at_least;
 mod catalog;
 mod conditional;
+mod config;
 mod data;
 mod follow;
 mod negotiate;
 mod serve;
 mod wire;
+mod yardstick;
 
 use bytes::Bytes;
 use shared::{

@@ -4,6 +4,7 @@
 //! Nothing in it knows documents, databases or the bus.
 
 pub mod config;
+pub mod healthcheck;
 pub mod lifecycle;
 pub mod problem;
 pub mod process;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// What went wrong, as clients may branch on it. Each kind has one status, title and type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +146,9 @@ pub struct Problem {
     kind: Kind,
     detail: String,
     allow: Option<&'static str>,
+    /// The media type that a 415 asks for.
+    accept: &'static str,
+    members: Map<String, Value>,
 }
 
 #[derive(Serialize)]
@@ -153,6 +157,8 @@ struct Body<'a> {
     title: &'a str,
     status: u16,
     detail: &'a str,
+    #[serde(flatten)]
+    members: &'a Map<String, Value>,
 }
 
 impl Problem {
@@ -163,15 +169,31 @@ impl Problem {
             kind,
             detail: detail.into(),
             allow: None,
+            accept: "application/json",
+            members: Map::new(),
         }
+    }
+
+    /// The same problem with more members (RFC 9457 §3.2). None may have the name of a standard
+    /// one.
+    #[must_use]
+    pub fn with_members(mut self, members: Map<String, Value>) -> Self {
+        self.members = members;
+        self
+    }
+
+    /// The same problem; a 415 then asks for this media type. By default `application/json`.
+    #[must_use]
+    pub fn accepting(mut self, media_type: &'static str) -> Self {
+        self.accept = media_type;
+        self
     }
 
     /// 405 with its Allow field (RFC 9110 §15.5.6), e.g. `"GET, HEAD"`.
     pub fn method_not_allowed(allow: &'static str) -> Self {
         Self {
-            kind: Kind::MethodNotAllowed,
-            detail: format!("this route allows {allow}"),
             allow: Some(allow),
+            ..Self::new(Kind::MethodNotAllowed, format!("this route allows {allow}"))
         }
     }
 
@@ -188,6 +210,7 @@ impl Problem {
             title,
             status: status.as_u16(),
             detail: &self.detail,
+            members: &self.members,
         };
         serde_json::to_vec(&body).unwrap_or_default()
     }
@@ -211,7 +234,7 @@ impl IntoResponse for Problem {
         }
         if self.kind == Kind::UnsupportedMediaType {
             // RFC 9110 §15.5.16: what would have been taken instead.
-            set(header::ACCEPT, "application/json");
+            set(header::ACCEPT, self.accept);
             set(header::ACCEPT_ENCODING, "identity");
         }
         if let Some(delay) = self.kind.retry_after() {

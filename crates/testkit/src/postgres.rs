@@ -108,6 +108,24 @@ impl Postgres {
         self.url(&copy)
     }
 
+    /// Puts a copy made by [`Self::copy_database`] in the place of a database, as restoring a backup
+    /// does. Ends all sessions of the database that goes.
+    ///
+    /// # Panics
+    /// The server does not answer.
+    pub async fn replace_database(&self, url: &str, copy: &str) {
+        let original = url.rsplit('/').next().unwrap_or_default();
+        let copy = copy.rsplit('/').next().unwrap_or_default();
+        let postgres = self.url("postgres");
+        self.execute(&postgres, &format!("DROP DATABASE {original} WITH (FORCE)"))
+            .await;
+        self.execute(
+            &postgres,
+            &format!("ALTER DATABASE {copy} RENAME TO {original}"),
+        )
+        .await;
+    }
+
     /// Ends all sessions of a database but the one that does it, as a crash of each would.
     ///
     /// # Panics

@@ -22,9 +22,10 @@ echo "$server" > "$PID_FILE.new" && mv "$PID_FILE.new" "$PID_FILE"
 read -r _
 kill -CONT "$server" 2>/dev/null; kill -QUIT "$server" 2>/dev/null; kill -TERM "$server" 2>/dev/null
 (sleep 3; kill -KILL "$server" 2>/dev/null) & killer=$!
-wait "$server"
+wait "$server"; status=$?
 kill "$killer"
 [ -z "$REMOVE" ] || rm -rf "$REMOVE"
+exit "$status"
 "#;
 
 /// A server process. Dropping it ends the server.
@@ -86,7 +87,17 @@ impl ServerProcess {
         }
     }
 
-    /// What the server has written so far, for messages about failed starts.
+    /// The exit status of a server that has ended by itself; 128 and the signal's number where one
+    /// ended it. One that still runs is ended first.
+    ///
+    /// # Errors
+    /// The watchdog cannot be waited for.
+    pub fn status(mut self) -> io::Result<Option<i32>> {
+        drop(self.keep_running.take());
+        Ok(self.watchdog.wait()?.code())
+    }
+
+    /// What the server has written so far, e.g. for messages about failed starts.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.pid_file.with_extension("log")).unwrap_or_default()
     }

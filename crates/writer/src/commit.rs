@@ -39,6 +39,13 @@ struct Shared {
     tip: watch::Sender<Option<Tip>>,
 }
 
+/// A write that is queued. Dropping it before a batch has taken the write gives the write up.
+#[derive(Debug)]
+#[must_use = "a write that nobody waits for is skipped"]
+pub struct Submitted {
+    answered: oneshot::Receiver<Result<Outcome, WriteError>>,
+}
+
 /// Why a write was not acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
@@ -119,18 +126,33 @@ impl Committer {
         mutation: Mutation,
         representations: Vec<Representation>,
     ) -> Result<Outcome, WriteError> {
+        match self.submit(mutation, representations) {
+            Ok(submitted) => submitted.outcome().await,
+            Err(refusal) => {
+                CommitCounters::add(&self.shared.counters.rejected, 1);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Queues a write and does not wait: [`Self::write`] for callers that keep several in flight.
+    ///
+    /// A refusal is not counted: such a caller tries again once its earlier writes are answered.
+    ///
+    /// # Errors
+    /// [`WriteError::QueueFull`] or [`WriteError::ShuttingDown`]; nothing was done.
+    pub fn submit(
+        &self,
+        mutation: Mutation,
+        representations: Vec<Representation>,
+    ) -> Result<Submitted, WriteError> {
         let (answer, answered) = oneshot::channel();
-        let queued = Queued {
+        self.shared.queue.push(Queued {
             mutation,
             representations,
             answer,
-        };
-        if let Err(refusal) = self.shared.queue.push(queued) {
-            CommitCounters::add(&self.shared.counters.rejected, 1);
-            return Err(refusal);
-        }
-        // The loop answers all that it takes; it can only have ended amid a batch.
-        answered.await.unwrap_or(Err(WriteError::CommitUnknown))
+        })?;
+        Ok(Submitted { answered })
     }
 
     /// The last tip that a commit of this process saw, or the one given at the start.
@@ -156,5 +178,21 @@ impl Committer {
     /// How many writes wait for a batch now.
     pub fn queue_depth(&self) -> usize {
         self.shared.queue.depth()
+    }
+}
+
+impl Submitted {
+    /// Waits for the write's batch.
+    ///
+    /// # Errors
+    /// Nothing was done, except for [`WriteError::CommitUnknown`].
+    ///
+    /// # Cancel safety
+    /// As [`Committer::write`].
+    pub async fn outcome(self) -> Result<Outcome, WriteError> {
+        // The loop answers all that it takes; it can only have ended amid a batch.
+        self.answered
+            .await
+            .unwrap_or(Err(WriteError::CommitUnknown))
     }
 }

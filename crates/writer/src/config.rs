@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use service::config::{
     ConfigExit, Environment, Process, Program, RedactedUrl, Rejected, Setting, Settings, process,
-    values,
+    values::{self, Parsed},
 };
 
-use crate::render::Codings;
+use crate::render::{Codings, CodingsError};
 
 /// The settings of [`WriterConfig`].
 pub const SETTINGS: &[Setting] = &[
@@ -52,7 +52,9 @@ pub const SERVER_SETTINGS: &[Setting] = &[
 pub const PROGRAM: Program = Program {
     name: "writer",
     version: env!("CARGO_PKG_VERSION"),
-    about: "Commits documents, renders them once and publishes them",
+    about: "Commits documents, renders them once and publishes them.\n\n\
+            `writer healthcheck`, given the same settings, asks the writer that runs here whether it is \
+            ready.",
     tables: &[SETTINGS, SERVER_SETTINGS, process::SETTINGS],
 };
 
@@ -124,9 +126,7 @@ impl WriterConfig {
     pub fn read(settings: &mut Settings) -> Result<Self, Rejected> {
         let listen = settings.address("WRITER_LISTEN");
         let admin_listen = settings.address("WRITER_ADMIN_LISTEN");
-        let codings = settings.required("CODINGS", |text| {
-            text.parse::<Codings>().map_err(|error| error.to_string())
-        });
+        let codings = settings.required("CODINGS", codings);
         let open = settings.switch("ALLOW_UNAUTHENTICATED_WRITES");
         let listen = listen.and_then(|listen| match open {
             Ok(false) if !listen.ip().is_loopback() => Err(settings.reject(
@@ -142,4 +142,13 @@ impl WriterConfig {
             codings: codings?,
         })
     }
+}
+
+/// An empty value counts as not given, so there is a word for identity alone.
+fn codings(text: &str) -> Parsed<Codings> {
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(Codings::NONE);
+    }
+    text.parse()
+        .map_err(|error: CodingsError| format!("has an unknown member: {error}"))
 }

@@ -12,6 +12,7 @@ mod conditions;
 mod content;
 mod documents;
 mod error;
+mod import;
 pub mod internal;
 mod layers;
 mod write;
@@ -28,9 +29,11 @@ use axum::{
 use http::header;
 use service::{Kind, Problem};
 
+use self::import::Imports;
 use crate::{commit::Committer, render::Renderer, store::Store};
 
 pub use content::{CONTENT_BYTES_MAX, CONTENT_TIMEOUT};
+pub use import::{ERRORS_MAX, ERRORS_STANDARD, IMPORTS_MAX, IN_FLIGHT_MAX, LineError, Report};
 pub use internal::{Inspect, Status};
 pub use layers::TARGET_BYTES_MAX;
 pub use write::ATTEMPTS_MAX;
@@ -50,6 +53,8 @@ pub struct Backend {
 
 /// The public plane.
 pub fn router(backend: Backend) -> Router {
+    let backend = Arc::new(backend);
+    let imports = Arc::new(Imports::new(Arc::clone(&backend)));
     let document = get(documents::read)
         .put(documents::put)
         .delete(documents::delete);
@@ -59,13 +64,23 @@ pub fn router(backend: Backend) -> Router {
             "/v1/{collection}",
             only("POST", post(documents::create_document)),
         )
+        // `import` is an id like any other, but for POST.
+        .route(
+            "/v1/{collection}/import",
+            only(
+                "GET, HEAD, PUT, DELETE, POST",
+                document
+                    .clone()
+                    .merge(post(import::receive).with_state(imports)),
+            ),
+        )
         .route("/v1/{collection}/", any(documents::missing_id))
         .route(
             "/v1/{collection}/{id}",
             only("GET, HEAD, PUT, DELETE", document),
         )
         .route("/health", only("GET, HEAD", get(health)))
-        .with_state(Arc::new(backend));
+        .with_state(backend);
     layers::harden(routes)
 }
 

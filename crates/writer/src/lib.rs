@@ -3,7 +3,7 @@
 //! In reading order: [`document`] says what a valid body is, [`render`] makes representations,
 //! [`store`] is the truth, [`commit`] batches writes into it, [`publish`] brings what was
 //! committed to the bus at once, [`leader`] keeps the bus equal to the truth, [`http`] is how
-//! clients reach all that, [`engine`] runs the tasks and [`app`] puts the parts together.
+//! clients reach all that ([`ndjson`] divides what they send in bulk), [`engine`] runs the tasks and [`app`] puts the parts together.
 
 pub mod app;
 pub mod commit;
@@ -15,6 +15,7 @@ mod gate;
 pub mod http;
 mod inspect;
 pub mod leader;
+pub mod ndjson;
 pub mod publish;
 pub mod render;
 pub mod store;

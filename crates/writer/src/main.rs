@@ -3,11 +3,11 @@
 use std::{process::ExitCode, sync::Arc};
 
 use bus::RedisBus;
-use service::{Lifecycle, config::ProcessEnvironment, process::BoxError};
+use service::{Lifecycle, config::ProcessEnvironment, healthcheck, process::BoxError};
 use tracing::info;
 use writer::{
     App,
-    config::Config,
+    config::{Config, PROGRAM},
     store::{
         Store, StoreError,
         postgres::{PostgresOptions, PostgresStore},
@@ -15,6 +15,16 @@ use writer::{
 };
 
 fn main() -> ExitCode {
+    let arguments = std::env::args_os();
+    let check = healthcheck::intercept(
+        &PROGRAM,
+        "WRITER_ADMIN_LISTEN",
+        arguments,
+        &ProcessEnvironment,
+    );
+    if let Some(code) = check {
+        return code;
+    }
     match Config::read(std::env::args_os(), &ProcessEnvironment) {
         Ok(config) => {
             let process = config.process.clone();

@@ -1,5 +1,7 @@
 //! Tests of the writer's inside.
 
+mod config;
 mod document;
+mod ndjson;
 mod post;
 mod render;

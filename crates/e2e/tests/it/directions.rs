@@ -21,6 +21,8 @@ const WORKSPACE: &[(&str, &[&str])] = &[
         &["shared", "bus", "service", "telemetry", "writer", "reader"],
     ),
     ("e2e", &[]),
+    // A program for developers: it starts its servers as tests do.
+    ("loadtest", &["service", "testkit"]),
 ];
 
 /// Packages that only some crates may know. A name that ends in `*` stands for all that begin so.

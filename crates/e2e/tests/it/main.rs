@@ -4,3 +4,12 @@
 mod directions;
 mod equality;
 mod fleet;
+mod frozen;
+mod gateway;
+mod gateway_files;
+mod healthcheck;
+mod load;
+mod processes;
+mod redis_loss;
+mod restore;
+mod truth;

@@ -140,10 +140,7 @@ impl DataPlane {
         let mut response = match route(method, uri) {
             Ok(Route::Health) => self.health(),
             Ok(Route::Document(Ok(key))) => self.read(&key, headers, method),
-            Ok(Route::Document(Err(problem))) | Err(problem) => {
-                self.counters.add(ReadOutcome::BadRequest);
-                problem_response(problem)
-            }
+            Ok(Route::Document(Err(problem))) | Err(problem) => self.refuse(problem),
         };
         if method == Method::HEAD {
             *response.body_mut() = Full::default();
@@ -156,11 +153,39 @@ impl DataPlane {
         let (outcome, response) = match answer {
             Answer::Document(response) => (ReadOutcome::Hit, response),
             Answer::NotModified(response) => (ReadOutcome::NotModified, response),
-            Answer::Absent => (ReadOutcome::Absent, self.repeated.absent.clone()),
-            Answer::Unknown => (ReadOutcome::NotReady, self.repeated.not_ready.clone()),
+            Answer::Absent => return self.absent(),
+            Answer::Unknown => return self.unknown(),
         };
         self.counters.add(outcome);
         response
+    }
+
+    /// Refuses a request that is wrong in itself.
+    pub(super) fn refuse(&self, problem: Problem) -> DataResponse {
+        self.counters.add(ReadOutcome::BadRequest);
+        problem_response(problem)
+    }
+
+    /// Says that there is no such document.
+    pub(super) fn absent(&self) -> DataResponse {
+        self.counters.add(ReadOutcome::Absent);
+        self.repeated.absent.clone()
+    }
+
+    /// Says that the documents are not here yet.
+    pub(super) fn unknown(&self) -> DataResponse {
+        self.counters.add(ReadOutcome::NotReady);
+        self.repeated.not_ready.clone()
+    }
+
+    /// Where this plane reads.
+    pub(super) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Where this plane counts.
+    pub(super) fn counters(&self) -> &ReadCounters {
+        &self.counters
     }
 
     /// 200 once the set is whole and unless draining. Never a matter of staleness: one outage of
@@ -187,17 +212,7 @@ impl fmt::Debug for DataPlane {
 
 /// Finds the route, then checks the method, then the key: so 405 only where another method works.
 fn route(method: &Method, uri: &Uri) -> Result<Route, Problem> {
-    let target_len = uri
-        .path_and_query()
-        .map_or(0, |target| target.as_str().len());
-    if target_len > TARGET_BYTES_MAX {
-        return Err(Problem::new(
-            Kind::UriTooLong,
-            format!(
-                "path and query have {target_len} octets; at most {TARGET_BYTES_MAX} are allowed"
-            ),
-        ));
-    }
+    check_length(uri)?;
     let is_read = method == Method::GET || method == Method::HEAD;
     let document_path = document_segments(uri.path());
     match uri.path() {
@@ -210,6 +225,33 @@ fn route(method: &Method, uri: &Uri) -> Result<Route, Problem> {
             None => Err(Problem::new(Kind::NoSuchRoute, "there is no such route")),
         },
     }
+}
+
+/// The key of a request whose path has been found to be like that of `/post`.
+///
+/// # Errors
+/// 405, 414, or 400 where `id` is missing, repeated or not valid.
+pub(super) fn post_key(method: &Method, uri: &Uri) -> Result<ResourceKey, Problem> {
+    check_length(uri)?;
+    if method != Method::GET && method != Method::HEAD {
+        return Err(Problem::method_not_allowed(ALLOWED));
+    }
+    target::post_from_query(uri.query())
+}
+
+fn check_length(uri: &Uri) -> Result<(), Problem> {
+    let target_len = uri
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
+    if target_len > TARGET_BYTES_MAX {
+        return Err(Problem::new(
+            Kind::UriTooLong,
+            format!(
+                "path and query have {target_len} octets; at most {TARGET_BYTES_MAX} are allowed"
+            ),
+        ));
+    }
+    Ok(())
 }
 
 /// The two segments of `/v1/{collection}/{id}`, still encoded: `%2F` divides nothing.
@@ -235,7 +277,7 @@ pub fn router(plane: DataPlane) -> Router {
 
 /// axum gives every answer of known length a Content-Length; on 304 it would say 0, which is not
 /// the length that 200 would have (RFC 9110 §8.6). So there the length is left unknown.
-fn for_axum(response: DataResponse) -> Response {
+pub(super) fn for_axum(response: DataResponse) -> Response {
     if response.status() == StatusCode::NOT_MODIFIED {
         response.map(|_no_content| Body::new(Empty::<Bytes>::new().map_frame(|frame| frame)))
     } else {

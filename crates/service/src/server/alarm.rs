@@ -68,7 +68,8 @@ pub(super) struct Closing {
     lifecycle: Lifecycle,
     /// None once it has been told.
     reached: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    is_registered: bool,
+    /// The phase in which the waker was last registered. Each change of phase uses it up.
+    registered_in: Option<Phase>,
 }
 
 impl Closing {
@@ -80,20 +81,21 @@ impl Closing {
                 waiting.closing().await;
                 sleep(LAST_CALL).await;
             })),
-            is_registered: false,
+            registered_in: None,
         }
     }
 
-    /// To be polled by one task only: its waker is registered once, because registering takes a
-    /// lock that all connections share. After that an atomic load tells whether to look.
+    /// To be polled by one task only: its waker is registered once per phase, because registering
+    /// takes a lock that all connections share. After that an atomic load tells whether to look.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.is_registered && self.lifecycle.phase() < Phase::Closing {
+        let phase = self.lifecycle.phase();
+        if self.registered_in == Some(phase) && phase < Phase::Closing {
             return Poll::Pending;
         }
         let Some(reached) = &mut self.reached else {
             return Poll::Pending;
         };
-        self.is_registered = true;
+        self.registered_in = Some(phase);
         ready!(reached.as_mut().poll(cx));
         self.reached = None;
         Poll::Ready(())

@@ -65,6 +65,14 @@ pub(super) fn without_validator(mut response: Response) -> Response {
     response
 }
 
+/// 200 with this JSON.
+pub(super) fn json(content: &impl Serialize) -> Response {
+    let content = serde_json::to_vec(content).unwrap_or_default();
+    let mut response = content.into_response();
+    set_json(&mut response, "no-store");
+    response
+}
+
 /// 204.
 pub(super) fn deleted(position: Position) -> Response {
     at_position(StatusCode::NO_CONTENT, position)

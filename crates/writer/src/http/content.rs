@@ -19,6 +19,9 @@ pub const CONTENT_BYTES_MAX: usize = BODY_BYTES_MAX;
 /// ones are refused with 408. 1 MiB then needs 280 kbit/s.
 pub const CONTENT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What lines of JSON are declared as.
+const LINES_MEDIA_TYPES: [&str; 2] = ["application/x-ndjson", "application/jsonl"];
+
 /// Reads the JSON content of a write.
 ///
 /// # Errors
@@ -43,15 +46,10 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Probl
     }
 }
 
-/// `application/json`, with no charset other than UTF-8. Types that end in `+json` are refused:
-/// some of them, as `application/merge-patch+json`, mean something else than "store this".
+/// `application/json`. Types that end in `+json` are refused: some of them, as
+/// `application/merge-patch+json`, mean something else than "store this".
 fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
-    let mut fields = headers.get_all(header::CONTENT_TYPE).iter();
-    let is_json = match (fields.next(), fields.next()) {
-        (Some(field), None) => field.to_str().is_ok_and(is_json),
-        _ => false,
-    };
-    if is_json {
+    if is_declared_as(headers, &["application/json"]) {
         return Ok(());
     }
     Err(Problem::new(
@@ -60,13 +58,40 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     ))
 }
 
+/// Checks that content is declared as uncoded lines of JSON.
+///
+/// # Errors
+/// 415.
+pub(super) fn check_lines(headers: &HeaderMap) -> Result<(), Problem> {
+    let [preferred, _] = LINES_MEDIA_TYPES;
+    if !is_declared_as(headers, &LINES_MEDIA_TYPES) {
+        let detail = "the content must be declared as Content-Type: application/x-ndjson \
+                      or application/jsonl";
+        return Err(Problem::new(Kind::UnsupportedMediaType, detail).accepting(preferred));
+    }
+    check_content_coding(headers).map_err(|problem| problem.accepting(preferred))
+}
+
+/// Whether there is one Content-Type, of one of these media types, with no charset but UTF-8.
+fn is_declared_as(headers: &HeaderMap, media_types: &[&str]) -> bool {
+    let mut fields = headers.get_all(header::CONTENT_TYPE).iter();
+    match (fields.next(), fields.next()) {
+        (Some(field), None) => field
+            .to_str()
+            .is_ok_and(|field| is_one_of(field, media_types)),
+        _ => false,
+    }
+}
+
 /// RFC 9110 §8.3.1: type and subtype in any case, then parameters, values quoted or not.
-fn is_json(field: &str) -> bool {
+fn is_one_of(field: &str, media_types: &[&str]) -> bool {
     let mut parts = field.split(';').map(str::trim);
-    let is_json = parts
-        .next()
-        .is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json"));
-    is_json
+    let is_one = parts.next().is_some_and(|found| {
+        media_types
+            .iter()
+            .any(|one| found.eq_ignore_ascii_case(one))
+    });
+    is_one
         && parts.all(|parameter| {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             !name.eq_ignore_ascii_case("charset")

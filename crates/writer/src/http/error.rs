@@ -38,12 +38,16 @@ impl From<WriteError> for HttpError {
 
 impl From<BodyError> for HttpError {
     fn from(error: BodyError) -> Self {
-        let kind = match error {
-            BodyError::TooLarge => Kind::ContentTooLarge,
-            BodyError::NotUtf8 { .. } | BodyError::Malformed { .. } => Kind::MalformedRequest,
-            _ => Kind::InvalidDocument,
-        };
-        Self::Problem(Problem::new(kind, error.to_string()))
+        Self::Problem(Problem::new(kind_of(&error), error.to_string()))
+    }
+}
+
+/// What kind of problem an invalid body is.
+pub(super) fn kind_of(error: &BodyError) -> Kind {
+    match error {
+        BodyError::TooLarge => Kind::ContentTooLarge,
+        BodyError::NotUtf8 { .. } | BodyError::Malformed { .. } => Kind::MalformedRequest,
+        _ => Kind::InvalidDocument,
     }
 }
 
@@ -78,7 +82,8 @@ fn store_problem(error: &StoreError) -> Problem {
     }
 }
 
-fn write_problem(error: WriteError) -> Problem {
+/// The problem of a write that was not acknowledged.
+pub(super) fn write_problem(error: WriteError) -> Problem {
     let (kind, detail) = match error {
         WriteError::QueueFull => (
             Kind::QueueFull,

@@ -9,6 +9,7 @@ mod bad_input;
 mod conditions;
 mod content;
 mod feed;
+mod import;
 mod internal;
 mod outages;
 mod reads;

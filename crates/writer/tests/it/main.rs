@@ -2,4 +2,5 @@
 
 mod commit;
 mod http;
+mod leader;
 mod store;

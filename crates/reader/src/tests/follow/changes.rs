@@ -1,9 +1,14 @@
 //! Changes, live and replayed.
 
-use bus::{FeedEvent, Follower, limits::INLINE_BYTES_MAX};
+use bus::{
+    FeedEvent, Follower,
+    limits::{INLINE_BYTES_MAX, REPLAY_SLOTS_MAX},
+};
 use shared::FeedMessage;
+use tokio::time::Instant;
 
 use super::World;
+use crate::replica::Timing;
 
 #[tokio::test(start_paused = true)]
 async fn live_change_is_served_without_asking_the_log() {
@@ -27,13 +32,30 @@ async fn change_published_while_nobody_is_subscribed_is_replayed() {
     assert_eq!(world.bus.subscriptions(), 0);
     world.origin.put("a", "second").await;
 
-    let before = world.now();
+    let before = (world.now(), Instant::now());
     world.until_served("a", "second").await;
+    // Not by its silence: the end of the subscription tells at once.
+    assert!(before.1.elapsed() < Timing::DEFAULT.silence_max / 4);
     world.until_converged().await;
 
     let now = world.now();
     assert_eq!((now.gaps, now.hydrations), (1, 1));
-    assert!(now.replays > before.replays);
+    assert!(now.replays > before.0.replays);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_changes_than_a_page_of_the_log_are_replayed() {
+    let world = World::ready().await;
+    world.bus.disconnect_all();
+    for n in 0..=2 * REPLAY_SLOTS_MAX {
+        world.origin.put(&n.to_string(), "missed").await;
+    }
+
+    world.until_converged().await;
+
+    let now = world.now();
+    assert_eq!((now.gaps, now.hydrations), (1, 1));
+    assert_eq!(now.entries, 2 * REPLAY_SLOTS_MAX + 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,14 +74,16 @@ async fn each_cut_is_a_gap_that_replay_closes() {
 async fn change_too_large_for_the_feed_arrives_by_replay() {
     let world = World::ready().await;
     let mut feed = world.bus.subscribe().await.unwrap();
-    let before = world.now().replays;
+    let before = (world.now(), Instant::now());
     let body = "x".repeat(INLINE_BYTES_MAX + 1);
 
     world.origin.put("large", &body).await;
 
     world.until_served("large", &body).await;
+    // Not by a heartbeat's head: the notice tells at once.
+    assert!(before.1.elapsed() < Timing::DEFAULT.head_patience);
     world.until_converged().await;
-    assert!(world.now().replays > before);
+    assert!(world.now().replays > before.0.replays);
     let notice = loop {
         match feed.next().await {
             Some(FeedEvent::Message(FeedMessage::Notice(slot))) => break slot,

@@ -191,6 +191,7 @@ impl Origin {
     }
 
     /// Beats as a leader does, for ever: probes first, then the head.
+    #[expect(clippy::infinite_loop, reason = "it ends with its task")]
     pub(super) async fn beat(self) {
         let mut ticks = interval(Duration::from_millis(250));
         loop {

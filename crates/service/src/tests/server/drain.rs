@@ -23,6 +23,21 @@ async fn a_draining_server_serves_on_and_says_close() {
     assert!(answer.closes(), "{answer:?}");
 }
 
+/// Draining wakes every connection once; closing has to reach it all the same.
+#[tokio::test]
+async fn a_connection_that_idled_through_the_drain_is_closed() {
+    let harness = Harness::start(LIMITS);
+    let mut idle = harness.connect().await;
+    assert_eq!(idle.get("/").await.status, 200);
+    harness.lifecycle.drain();
+    // By this answer the one that idles has been woken.
+    assert!(harness.connect().await.get("/").await.closes());
+    harness.lifecycle.close();
+    idle.closed().await;
+    timeout(PATIENCE, harness.served).await.unwrap().unwrap();
+    assert_eq!(harness.counters.cut_off.get(), 0);
+}
+
 #[tokio::test]
 async fn a_closing_server_finishes_what_is_in_flight() {
     let harness = Harness::start(LIMITS);

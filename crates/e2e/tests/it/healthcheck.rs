@@ -1,0 +1,44 @@
+//! `writer healthcheck` and `reader healthcheck`, as container engines run them.
+
+use std::process::Command;
+
+use testkit::eventually;
+
+use crate::fleet::{Fleet, Node, binary};
+
+/// The exit status of a check given the node's own setting, and what it printed.
+fn check(program: &str, variable: &str, node: &Node) -> (Option<i32>, String) {
+    let output = Command::new(binary(program))
+        .arg("healthcheck")
+        .env(variable, node.admin.to_string())
+        .output()
+        .expect("the check runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    (output.status.code(), text)
+}
+
+#[tokio::test]
+async fn the_check_follows_readiness() {
+    let fleet = Fleet::start().await;
+    let reader = fleet.reader("early");
+    eventually(
+        "the reader answers, and is not ready without a writer",
+        async || {
+            let (code, text) = check("reader", "READER_ADMIN_LISTEN", &reader);
+            (code == Some(1) && text.contains("not ready: HTTP/1.1 503")).then_some(())
+        },
+    )
+    .await;
+
+    let writer = fleet.writer("writer").await;
+    assert_eq!(check("writer", "WRITER_ADMIN_LISTEN", &writer).0, Some(0));
+    fleet.ready(&reader).await;
+    assert_eq!(check("reader", "READER_ADMIN_LISTEN", &reader).0, Some(0));
+
+    reader.signal("KILL");
+    eventually("nobody answers any more", async || {
+        let (code, text) = check("reader", "READER_ADMIN_LISTEN", &reader);
+        (code == Some(1) && text.contains("no answer")).then_some(())
+    })
+    .await;
+}

@@ -1,0 +1,108 @@
+//! Processes and the servers that they need.
+
+use testkit::{eventually, postgres::Postgres};
+
+use super::logged;
+use crate::fleet::Fleet;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_wait_for_servers_that_are_not_there_yet() {
+    let mut postgres = Postgres::dedicated().await;
+    let mut fleet = Fleet::over(postgres.create_database().await).await;
+    postgres.stop();
+    fleet.redis.kill();
+
+    let writer = fleet.start_writer("writer-1", &fleet.redis.url());
+    let reader = fleet.reader("reader-1");
+    eventually("the writer has tried twice", async || {
+        (logged(&writer, "waiting for the database") >= 2).then_some(())
+    })
+    .await;
+    eventually("the reader has tried twice", async || {
+        (logged(&reader, "no subscription to the feed") >= 2).then_some(())
+    })
+    .await;
+    for node in [&writer, &reader] {
+        assert_eq!(fleet.asked(node, "/livez").await, 200);
+        assert_eq!(fleet.asked(node, "/readyz").await, 503);
+    }
+    let read = format!("http://{}/v1/posts/a", reader.listen);
+    let answer = fleet.http.get(read).send().await.unwrap();
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.headers()["cache-control"], "no-store");
+    assert!(answer.headers().contains_key("retry-after"));
+
+    // The database alone is enough to write.
+    postgres.restart().await;
+    fleet.ready(&writer).await;
+    fleet.create(&writer, "a", "before the bus").await;
+    assert_eq!(fleet.asked(&reader, "/readyz").await, 503);
+
+    fleet.redis.restart().await;
+    fleet.ready(&reader).await;
+    fleet.until_served(&reader, "a", "before the bus").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flushed_redis_is_filled_again() {
+    let fleet = Fleet::start().await;
+    let writer = fleet.writer("writer-1").await;
+    let reader = fleet.reader("reader-1");
+    for n in 0..50 {
+        fleet.create(&writer, &n.to_string(), "before").await;
+    }
+    fleet.ready(&reader).await;
+    fleet.until_served(&reader, "49", "before").await;
+    let keys: u64 = fleet.redis.command(&["DBSIZE"]).await;
+    assert!(keys > 0);
+
+    let _: () = fleet.redis.command(&["FLUSHALL"]).await;
+    fleet.create(&writer, "after", "after").await;
+
+    fleet.until_served(&reader, "after", "after").await;
+    assert_eq!(fleet.asked(&reader, "/readyz").await, 200);
+    let late = fleet.reader("reader-2");
+    fleet.ready(&late).await;
+    for n in 0..50 {
+        fleet.until_served(&late, &n.to_string(), "before").await;
+    }
+    fleet.until_served(&late, "after", "after").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_writers_and_two_readers_agree() {
+    let fleet = Fleet::start().await;
+    let writers = [
+        fleet.writer("writer-1").await,
+        fleet.writer("writer-2").await,
+    ];
+    let readers = [fleet.reader("reader-1"), fleet.reader("reader-2")];
+    for reader in &readers {
+        fleet.ready(reader).await;
+    }
+    // Every document through both writers, by turns.
+    for n in 0..100 {
+        let writer = &writers[n % 2];
+        let id = (n / 4).to_string();
+        fleet.create(writer, &id, &format!("version {n}")).await;
+    }
+    for reader in &readers {
+        for id in 0..25 {
+            let last = format!("version {}", id * 4 + 3);
+            fleet.until_served(reader, &id.to_string(), &last).await;
+        }
+    }
+    let mut leaders = 0;
+    for writer in &writers {
+        let status = fleet.status(writer).await.unwrap();
+        assert_eq!(status["ready"], true);
+        leaders += usize::from(status["leader"] == true);
+    }
+    assert_eq!(leaders, 1, "one of them leads");
+    let positions = [&readers[0], &readers[1]].map(|reader| async {
+        let status = fleet.status(reader).await.unwrap();
+        (status["epoch"].clone(), status["sequence"].clone())
+    });
+    let [one, other] = positions;
+    assert_eq!(one.await, other.await);
+}

@@ -1,0 +1,120 @@
+//! The measurements: all scenarios once in each round, so that what slows the machine for a while
+//! meets all of them.
+
+use reqwest::header::CONTENT_ENCODING;
+use service::process::BoxError;
+
+use crate::{
+    config::Config,
+    processor::{Cores, used_nanos},
+    say,
+    scenario::{self, Role, Scenario},
+    stand::Stand,
+    wrk::{self, Load, Seen},
+};
+
+/// How long each scenario runs before the rounds, in seconds: connections, caches and frequencies
+/// come up to speed.
+const WARM_UP_SECS: u64 = 1;
+
+/// One scenario's measurements, one for each round.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    pub(crate) name: &'static str,
+    pub(crate) rounds: Vec<Measurement>,
+}
+
+/// What one run of wrk cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Measurement {
+    pub(crate) seen: Seen,
+    /// Who worked, and for how many nanoseconds.
+    pub(crate) used: Vec<(Role, u64)>,
+}
+
+/// Measures everything.
+///
+/// # Errors
+/// A server answers anything but what its scenario expects, or wrk cannot be run.
+pub(crate) async fn all(
+    stand: &Stand,
+    config: &Config,
+    cores: &Cores,
+) -> Result<Vec<Measured>, BoxError> {
+    let scenarios = scenario::all(&stand.sample, stand.has_gateway());
+    for scenario in &scenarios {
+        check(stand, scenario).await?;
+        once(stand, scenario, config, cores, WARM_UP_SECS)?;
+    }
+    let empty = |scenario: &Scenario| Measured {
+        name: scenario.name,
+        rounds: Vec::new(),
+    };
+    let mut all: Vec<Measured> = scenarios.iter().map(empty).collect();
+    for round in 1..=config.rounds {
+        say(&format!("round {round} of {}", config.rounds));
+        for (scenario, measured) in scenarios.iter().zip(&mut all) {
+            let measurement = once(stand, scenario, config, cores, config.duration_secs)?;
+            measured.rounds.push(measurement);
+        }
+    }
+    Ok(all)
+}
+
+/// Asks once, to see that what will be measured is what is meant.
+async fn check(stand: &Stand, scenario: &Scenario) -> Result<(), BoxError> {
+    // The many keys of a script stand in the script.
+    let target = match scenario.target {
+        "/" if scenario.asked == Role::Reader => scenario::POST,
+        target => target,
+    };
+    let mut request = stand.http.get(stand.url(scenario.asked, target)?);
+    for (name, value) in scenario
+        .fields
+        .iter()
+        .filter_map(|one| one.split_once(": "))
+    {
+        request = request.header(name, value);
+    }
+    let answer = request.send().await?;
+    let coding = answer.headers().get(CONTENT_ENCODING);
+    let coding = coding.and_then(|coding| coding.to_str().ok());
+    if (answer.status().as_u16(), coding) == (scenario.status, scenario.coding) {
+        return Ok(());
+    }
+    let status = answer.status();
+    Err(format!("{}: answered {status}, coded {coding:?}", scenario.name).into())
+}
+
+fn once(
+    stand: &Stand,
+    scenario: &Scenario,
+    config: &Config,
+    cores: &Cores,
+    duration_secs: u64,
+) -> Result<Measurement, BoxError> {
+    let used = || -> Result<Vec<(Role, u64)>, BoxError> {
+        let roles = scenario.costs.iter();
+        roles
+            .map(|&role| Ok((role, used_nanos(stand.pid(role)?)?)))
+            .collect()
+    };
+    let before = used()?;
+    let seen = wrk::run(&Load {
+        pin: &cores.on_client(),
+        scripts: &config.scripts,
+        script: scenario.script,
+        connections: config.connections,
+        duration_secs,
+        fields: &scenario.fields,
+        url: &stand.url(scenario.asked, scenario.target)?,
+    })?;
+    let mut used = used()?;
+    for ((_, after), (_, before)) in used.iter_mut().zip(before) {
+        *after -= before;
+    }
+    if seen.errors > 0 || seen.requests == 0 {
+        return Err(format!("{}: {seen:?}", scenario.name).into());
+    }
+    Ok(Measurement { seen, used })
+}

@@ -1,0 +1,134 @@
+//! A TCP proxy that can hold back what clients send.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy},
+    net::{TcpListener, TcpStream, tcp::OwnedReadHalf, tcp::OwnedWriteHalf},
+    sync::watch,
+    task::JoinHandle,
+};
+
+/// Octets that each connection holds back at most; beyond it the client is made to wait.
+const HELD_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Forwards connections from a port of its own to a server, until dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    held: watch::Sender<bool>,
+    held_bytes: Arc<AtomicUsize>,
+    accepting: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// A proxy to `server`, on a free port of loopback.
+    ///
+    /// # Panics
+    /// No port can be bound.
+    pub async fn start(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .expect("a free port");
+        let address = listener.local_addr().expect("a bound socket");
+        let (held, _) = watch::channel(false);
+        let held_bytes = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&held_bytes);
+        let accepting = tokio::spawn(accept(listener, server, held.clone(), counted));
+        Self {
+            address,
+            held,
+            held_bytes,
+            accepting,
+        }
+    }
+
+    /// Where clients connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Octets that are held back now, over all connections.
+    pub fn held_bytes(&self) -> usize {
+        self.held_bytes.load(Ordering::Relaxed)
+    }
+
+    /// From now on keeps what clients send, even beyond their end.
+    pub fn hold(&self) {
+        self.held.send_replace(true);
+    }
+
+    /// Sends what was kept, and everything that follows at once.
+    pub fn release(&self) {
+        self.held.send_replace(false);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    server: SocketAddr,
+    held: watch::Sender<bool>,
+    held_bytes: Arc<AtomicUsize>,
+) {
+    while let Ok((client, _)) = listener.accept().await {
+        if let Ok(server) = TcpStream::connect(server).await {
+            let (from_client, mut to_client) = client.into_split();
+            let (mut from_server, to_server) = server.into_split();
+            tokio::spawn(forward_held(
+                from_client,
+                to_server,
+                held.subscribe(),
+                Arc::clone(&held_bytes),
+            ));
+            tokio::spawn(async move { copy(&mut from_server, &mut to_client).await });
+        }
+    }
+}
+
+/// Reads what the client sends, and forwards it while nothing is to be held.
+async fn forward_held(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut held: watch::Receiver<bool>,
+    held_bytes: Arc<AtomicUsize>,
+) {
+    let mut kept = Vec::new();
+    let mut is_open = true;
+    while is_open || !kept.is_empty() {
+        let is_held = *held.borrow_and_update();
+        if !is_held && !kept.is_empty() {
+            let written = to.write_all(&kept).await;
+            held_bytes.fetch_sub(kept.len(), Ordering::Relaxed);
+            kept.clear();
+            if written.is_err() {
+                return;
+            }
+            continue;
+        }
+        let mut buffer = [0; 16 * 1024];
+        tokio::select! {
+            read = from.read(&mut buffer), if is_open && kept.len() < HELD_BYTES_MAX => match read {
+                Ok(0) | Err(_) => is_open = false,
+                Ok(len) => {
+                    kept.extend_from_slice(&buffer[..len]);
+                    held_bytes.fetch_add(len, Ordering::Relaxed);
+                }
+            },
+            changed = held.changed() => if changed.is_err() {
+                return;
+            },
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Lines come out the same wherever the chunks are cut.
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use crate::ndjson::{CUT_BYTES, Content, Line, Lines};
+
+const LINE_BYTES_MAX: usize = 2000;
+
+/// The lines of `input`, given in chunks of these lengths, the rest as one.
+fn divide(input: &[u8], chunks: &[usize]) -> Vec<Line> {
+    let mut lines = Lines::new(LINE_BYTES_MAX);
+    let mut taken = Vec::new();
+    let mut rest = input;
+    for &len in chunks.iter().chain([&usize::MAX]) {
+        let (chunk, after) = rest.split_at(len.min(rest.len()));
+        rest = after;
+        lines.push(Bytes::copy_from_slice(chunk));
+        taken.extend(std::iter::from_fn(|| lines.take()));
+    }
+    taken.extend(lines.finish());
+    assert_eq!(lines.taken(), taken.len() as u64);
+    taken
+}
+
+/// What [`divide`] must give, told by the standard library.
+fn model(input: &[u8]) -> Vec<Line> {
+    let mut end = 0;
+    let pieces = input.split_inclusive(|&octet| octet == b'\n');
+    pieces
+        .zip(1..)
+        .map(|(piece, number)| {
+            end += piece.len() as u64;
+            let octets = piece.strip_suffix(b"\n").unwrap_or(piece);
+            let content = if octets.len() > LINE_BYTES_MAX {
+                Content::TooLong(Bytes::copy_from_slice(&octets[..CUT_BYTES]))
+            } else {
+                Content::Whole(Bytes::copy_from_slice(octets))
+            };
+            Line {
+                number,
+                end,
+                content,
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn empty_input_has_no_line_and_an_lf_alone_is_a_blank_one() {
+    assert_eq!(divide(b"", &[]), []);
+    let lines = divide(b"\n\r\n \t\n", &[]);
+    assert_eq!(lines.len(), 3);
+    assert!(lines.iter().all(|line| line.content.is_blank()));
+    assert!(!divide(b"x", &[])[0].content.is_blank());
+}
+
+#[test]
+fn a_line_at_the_limit_is_whole_and_one_octet_more_is_too_long() {
+    for ending in ["", "\n", "\nnext"] {
+        for len in [LINE_BYTES_MAX, LINE_BYTES_MAX + 1] {
+            let input = format!("{}{ending}", "x".repeat(len));
+            for chunk in [1, CUT_BYTES, LINE_BYTES_MAX, LINE_BYTES_MAX + 1] {
+                let found = divide(input.as_bytes(), &[chunk]);
+                assert_eq!(found, model(input.as_bytes()), "{len} {chunk} {ending:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn counting_goes_on_where_it_was_left() {
+    let mut lines = Lines::starting_at(LINE_BYTES_MAX, 7, 100);
+    lines.push(Bytes::from_static(b"abc\n"));
+    let line = lines.take().unwrap();
+    assert_eq!((line.number, line.end), (8, 104));
+}
+
+/// Lines of lengths around every limit.
+fn inputs() -> impl Strategy<Value = Vec<u8>> {
+    let len = prop_oneof![
+        0..4_usize,
+        CUT_BYTES - 2..CUT_BYTES + 2,
+        LINE_BYTES_MAX - 2..LINE_BYTES_MAX + 3,
+        LINE_BYTES_MAX..3 * LINE_BYTES_MAX,
+    ];
+    let line = (len, any::<u8>()).prop_map(|(len, octet)| {
+        let octet = if octet == b'\n' { b'x' } else { octet };
+        vec![octet; len]
+    });
+    (prop::collection::vec(line, 0..6), any::<bool>()).prop_map(|(lines, ends)| {
+        let mut input = lines.join(&b'\n');
+        if ends {
+            input.push(b'\n');
+        }
+        input
+    })
+}
+
+proptest! {
+    #[test]
+    fn lines_do_not_depend_on_chunks(
+        input in inputs(),
+        chunks in prop::collection::vec(0..3000_usize, 0..12),
+    ) {
+        prop_assert_eq!(divide(&input, &chunks), model(&input));
+    }
+
+    #[test]
+    fn octet_by_octet_gives_the_same(input in prop::collection::vec(any::<u8>(), 0..300)) {
+        prop_assert_eq!(divide(&input, &vec![1; input.len()]), model(&input));
+    }
+}
