@@ -18,7 +18,7 @@ use tokio::{runtime, task::JoinSet};
 use crate::{
     catalog::{CatalogConfig, CatalogWriter, catalog},
     config::ReaderConfig,
-    follow::{Following, follow},
+    follow::{Following, WriterSource, follow},
     http::{
         DrainCheck,
         admin::{self, AdminPlane},
@@ -28,6 +28,7 @@ use crate::{
     },
     lane,
     metrics::metrics,
+    reached::{Reached, Reaching, reached},
     replica::{State, Timing},
     status::{Progress, StatusCell},
 };
@@ -38,6 +39,7 @@ pub struct App {
     config: ReaderConfig,
     bus: Arc<dyn Follower>,
     source: &'static str,
+    writer: Option<WriterSource>,
     lifecycle: Lifecycle,
     lanes: Vec<TcpListener>,
     /// One for each lane, or none where the yardsticks are off.
@@ -53,6 +55,8 @@ pub struct Running(Vec<JoinHandle<io::Result<()>>>);
 struct Parts {
     catalog: CatalogWriter,
     status: StatusCell,
+    reaching: Reaching,
+    reached: Reached,
     is_draining: DrainCheck,
     data: Server,
     counters: Vec<Arc<ReadCounters>>,
@@ -62,7 +66,8 @@ impl App {
     /// Binds the sockets of both planes. `source` says in one word what `bus` is.
     ///
     /// # Errors
-    /// An address cannot be bound; the message names it.
+    /// An address cannot be bound, and the message names it; or the system lacks what a client of
+    /// writers needs.
     pub fn build(
         config: ReaderConfig,
         bus: Arc<dyn Follower>,
@@ -73,10 +78,13 @@ impl App {
             .map_err(|error| name_address("READER_LISTEN", config.listen, &error))?;
         let admin = bind(config.admin_listen, ReusePort::No)
             .map_err(|error| name_address("READER_ADMIN_LISTEN", config.admin_listen, &error))?;
+        let urls = config.writer_internal_urls.clone();
+        let writer = (!urls.is_empty()).then(|| WriterSource::new(urls));
         Ok(Self {
             config,
             bus,
             source,
+            writer: writer.transpose().map_err(io::Error::other)?,
             lifecycle,
             lanes,
             lane_buses: Vec::new(),
@@ -130,7 +138,8 @@ impl App {
                 self.config.cache_control.clone(),
                 Arc::clone(&parts.is_draining),
                 Arc::clone(&parts.counters[index]),
-            );
+            )
+            .reaching(parts.reached.clone());
             let router = match lane_buses.next() {
                 Some(bus) => yardstick::router(Yardsticks::new(plane, bus)),
                 None => data::router(plane),
@@ -141,7 +150,9 @@ impl App {
             bus: self.bus,
             catalog: parts.catalog,
             status: parts.status,
+            reaching: parts.reaching,
             source: self.source,
+            writer: self.writer,
             reader: self.config.id,
             timing: Timing::DEFAULT,
             seed: fastrand::u64(..),
@@ -154,7 +165,10 @@ impl App {
         let (reading, writing) = catalog(CatalogConfig { bytes_max: None });
         let progress = Progress::new(State::Connecting.as_str(), self.source);
         let lifecycle = self.lifecycle.clone();
+        let (reaching, reached) = reached();
         Parts {
+            reaching,
+            reached,
             status: StatusCell::new(&self.config.id, reading, progress),
             catalog: writing,
             is_draining: Arc::new(move || !lifecycle.is_serving()),

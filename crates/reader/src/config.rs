@@ -36,6 +36,10 @@ pub const SETTINGS: &[Setting] = &[
         None,
         "The reader's name in the fleet, 1 to 64 visible characters; by default drawn at random",
     ),
+    Setting::secret(
+        "WRITER_INTERNAL_URL",
+        "Internal planes of writers, asked while the bus is away: up to 16 of http://HOST[:PORT]",
+    ),
     Setting::switch(
         "YARDSTICKS",
         "Serve /post-redis and /post-marshal too, to measure /post against; not for production",
@@ -61,6 +65,9 @@ pub const PROGRAM: Program = Program {
 /// Most data threads.
 const THREADS_MAX: u64 = 1024;
 
+/// Most writers to ask.
+const WRITERS_MAX: usize = 16;
+
 /// What a reader is told, whatever its bus is.
 #[derive(Debug, Clone)]
 pub struct ReaderConfig {
@@ -74,6 +81,9 @@ pub struct ReaderConfig {
     pub cache_control: HeaderValue,
     /// `READER_ID`: 1 to 64 visible ASCII characters. Default: `reader-` and 8 random digits.
     pub id: String,
+    /// `WRITER_INTERNAL_URL`: up to 16 URLs between commas, asked in turn. Default: none, so that
+    /// nothing new comes while the bus is away.
+    pub writer_internal_urls: Vec<RedactedUrl>,
     /// `YARDSTICKS`: whether [`crate::http::yardstick`] is served too. Default: no.
     pub yardsticks: bool,
 }
@@ -129,6 +139,7 @@ impl ReaderConfig {
         let threads = settings.optional("READER_THREADS", threads);
         let cache_control = settings.required("READER_CACHE_CONTROL", header_value);
         let id = settings.optional("READER_ID", reader_id);
+        let writers = settings.optional("WRITER_INTERNAL_URL", writer_urls);
         let yardsticks = settings.switch("YARDSTICKS");
         Ok(Self {
             listen: listen?,
@@ -136,6 +147,7 @@ impl ReaderConfig {
             threads: threads?.unwrap_or_else(cores),
             cache_control: cache_control?,
             id: id?.unwrap_or_else(|| format!("reader-{:08x}", fastrand::u32(..))),
+            writer_internal_urls: writers?.unwrap_or_default(),
             yardsticks: yardsticks?,
         })
     }
@@ -155,6 +167,20 @@ fn cores() -> NonZero<usize> {
 
 fn header_value(text: &str) -> Result<HeaderValue, String> {
     HeaderValue::from_str(text).map_err(|_invalid| "is not the value of a header field".to_owned())
+}
+
+fn writer_urls(text: &str) -> Result<Vec<RedactedUrl>, String> {
+    let urls = values::list_of(values::url_of(&["http"]))(text)?;
+    if urls.len() > WRITERS_MAX {
+        return Err(format!("has more than {WRITERS_MAX} members"));
+    }
+    if urls
+        .iter()
+        .any(|url| reqwest::Url::parse(url.expose()).is_err())
+    {
+        return Err("has a member that is not a URL".to_owned());
+    }
+    Ok(urls)
 }
 
 fn reader_id(text: &str) -> Result<String, String> {

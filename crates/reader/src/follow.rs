@@ -3,26 +3,36 @@
 //!
 //! One task does all of it, on a thread apart from those that answer reads.
 
+mod effects;
 mod hydration;
+mod scrub;
 mod slot;
+mod writer;
 
 use std::{sync::Arc, time::Duration};
 
-use bus::{BusError, FeedEvent, Follower, Subscription};
+use bus::{BusError, FeedEvent, Follower, SnapshotReader, Subscription};
 use shared::FeedMessage;
 use tokio::{
     sync::mpsc,
-    time::{Instant, MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval},
 };
 use tracing::{debug, info, warn};
 
 use crate::{
     catalog::CatalogWriter,
-    replica::{Effect, Input, Replica, Timing},
+    reached::Reaching,
+    replica::{Input, Replica, Source, Sources, Timing},
     status::{Progress, StatusCell},
 };
 
 use slot::Slot;
+#[cfg(test)]
+pub(crate) use writer::{FrameBuffer, StreamError};
+pub use writer::{WriterSource, WriterUrlError};
+
+/// The word in the status for changes that come from a writer.
+const WRITER: &str = "writer";
 
 /// How often deadlines are judged and the status is brought up to date.
 const TICK: Duration = Duration::from_millis(25);
@@ -30,7 +40,7 @@ const TICK: Duration = Duration::from_millis(25);
 /// How often the reader registers its status with the bus.
 const REGISTER_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Inputs of a hydration that may wait for the machine; the hydration waits while it is full.
+/// Inputs of a hydration and a poll that may wait for the machine; both wait while it is full.
 const INPUTS_MAX: usize = 16;
 
 /// What the driver needs.
@@ -42,8 +52,12 @@ pub struct Following {
     pub catalog: CatalogWriter,
     /// Where the state is told.
     pub status: StatusCell,
-    /// Where changes come from, in one word for the status.
+    /// Where the position is told as soon as it moves.
+    pub reaching: Reaching,
+    /// What the bus is, in one word for the status.
     pub source: &'static str,
+    /// Where changes come from while the bus confirms nothing.
+    pub writer: Option<WriterSource>,
     /// This reader's name in the fleet, 1 to 64 octets.
     pub reader: String,
     /// The machine's delays.
@@ -58,7 +72,11 @@ pub struct Following {
 /// Dropping the future stops it at once; the catalog keeps what it holds.
 pub async fn follow(following: Following) {
     let reader = following.reader.clone();
-    let (replica, effects) = Replica::start(reader, following.timing, following.seed);
+    let sources = match following.writer {
+        Some(_) => Sources::BusAndWriter,
+        None => Sources::Bus,
+    };
+    let (replica, effects) = Replica::start(reader, sources, following.timing, following.seed);
     let (inputs_sender, inputs) = mpsc::channel(INPUTS_MAX);
     let mut driver = Driver {
         following,
@@ -69,6 +87,10 @@ pub async fn follow(following: Following) {
         connecting: Slot::empty(),
         hydrating: Slot::empty(),
         replaying: Slot::empty(),
+        polling: Slot::empty(),
+        scrubbing: Slot::empty(),
+        scrub_reader: None,
+        repairs: 0,
         probing: Slot::empty(),
         reporting: Slot::empty(),
         registering: Slot::empty(),
@@ -89,10 +111,16 @@ struct Driver {
     connecting: Slot<Result<Subscription, BusError>>,
     hydrating: Slot<()>,
     replaying: Slot<Input>,
+    polling: Slot<()>,
+    scrubbing: Slot<scrub::Outcome>,
+    /// The connection that scrubs read over, kept from one to the next.
+    scrub_reader: Option<Box<dyn SnapshotReader>>,
+    /// Entries that scrubs have changed.
+    repairs: u64,
     probing: Slot<Result<(), BusError>>,
     reporting: Slot<Result<(), BusError>>,
     registering: Slot<Result<(), BusError>>,
-    /// What the hydration tells.
+    /// What hydration and poll tell.
     inputs: mpsc::Receiver<Input>,
     inputs_sender: mpsc::Sender<Input>,
 }
@@ -108,6 +136,11 @@ impl Driver {
                 Some(input) = self.inputs.recv() => self.step(input),
                 input = self.replaying.finished() => self.step(input),
                 () = self.hydrating.finished() => {}
+                () = self.polling.finished() => {}
+                outcome = self.scrubbing.finished() => {
+                    self.scrub_reader = outcome.reader;
+                    self.step(outcome.input);
+                }
                 told = self.probing.finished() => note_failure(told),
                 told = self.reporting.finished() => note_failure(told),
                 told = self.registering.finished() => note_failure(told),
@@ -120,10 +153,17 @@ impl Driver {
     }
 
     fn step(&mut self, input: Input) {
+        if let Input::Heartbeat(beat)
+        | Input::PollBegin(_, beat)
+        | Input::WriterSnapshotBegin(_, beat) = &input
+        {
+            self.following.catalog.hear_time(beat.database_time);
+        }
         let mut effects = Vec::new();
         self.replica
             .step(self.started.elapsed(), input, &mut effects);
         self.carry_out(effects);
+        self.following.reaching.tell(self.replica.position());
     }
 
     /// Brings the status up to date, and registers it with the bus now and then.
@@ -135,11 +175,17 @@ impl Driver {
             head: replica.head(),
             confirmed_at: replica.confirmed_at().map(|at| self.started + at),
             state: replica.state().as_str(),
-            source: self.following.source,
+            source: match replica.source() {
+                Source::Bus => self.following.source,
+                Source::Writer => WRITER,
+            },
             hydrations: counts.hydrations,
             gaps: counts.gaps,
             replays: counts.replays,
             undecodable: counts.undecodable,
+            polls: counts.polls,
+            scrubs: counts.scrubs,
+            repairs: self.repairs,
         });
         let now = Instant::now();
         let due = self
@@ -161,10 +207,7 @@ impl Driver {
         let input = match event {
             Some(FeedEvent::Message(FeedMessage::Delivery(delivery))) => Input::Delivery(delivery),
             Some(FeedEvent::Message(FeedMessage::Notice(slot))) => Input::Notice(slot),
-            Some(FeedEvent::Message(FeedMessage::Heartbeat(beat))) => {
-                self.following.catalog.hear_time(beat.database_time);
-                Input::Heartbeat(beat)
-            }
+            Some(FeedEvent::Message(FeedMessage::Heartbeat(beat))) => Input::Heartbeat(beat),
             Some(FeedEvent::Undecodable) => {
                 debug!("octets on the feed that are not a message");
                 return;
@@ -190,66 +233,6 @@ impl Driver {
                     "no subscription to the feed"
                 );
                 self.step(Input::Disconnected);
-            }
-        }
-    }
-
-    fn carry_out(&mut self, effects: Vec<Effect>) {
-        for effect in effects {
-            self.carry_out_one(effect);
-        }
-    }
-
-    fn carry_out_one(&mut self, effect: Effect) {
-        let bus = Arc::clone(&self.following.bus);
-        let catalog = &mut self.following.catalog;
-        match effect {
-            Effect::Apply(envelope, seen_by) => {
-                catalog.apply(&envelope, seen_by);
-            }
-            Effect::Connect(delay) => {
-                self.subscription = None;
-                self.connecting.put(async move {
-                    sleep(delay).await;
-                    bus.subscribe().await
-                });
-            }
-            Effect::Hydrate(attempt, delay) => {
-                let inputs = self.inputs_sender.clone();
-                self.hydrating.put(async move {
-                    sleep(delay).await;
-                    hydration::hydrate(bus, attempt, inputs).await;
-                });
-            }
-            Effect::Replay(attempt, after) => self.replaying.put(async move {
-                match bus.replay(after).await {
-                    Ok(page) => Input::Replayed(attempt, page),
-                    Err(error) => {
-                        debug!(error = &error as &dyn std::error::Error, "replay failed");
-                        Input::ReplayFailed(attempt)
-                    }
-                }
-            }),
-            Effect::DropUnseen(attempt, floor) => {
-                let dropped = catalog.drop_unseen(attempt, floor);
-                info!(%floor, dropped, documents = catalog.catalog().documents(), "hydrated");
-            }
-            Effect::ForgetTombstones(through) => {
-                catalog.forget_tombstones(through);
-            }
-            Effect::ReportLost(build, bucket) => self
-                .reporting
-                .put(async move { bus.report_lost(build, bucket).await }),
-            Effect::Probe(nonce) if self.probing.is_empty() => {
-                let reader = self.following.reader.clone();
-                self.probing
-                    .put(async move { bus.probe(&reader, nonce).await });
-            }
-            // The one before is still on its way: this nonce is not sent, and so proves nothing.
-            Effect::Probe(_) => {}
-            Effect::SetReady(ready) => {
-                info!(ready, "readiness changed");
-                catalog.set_ready(ready);
             }
         }
     }

@@ -5,6 +5,7 @@
 //! be compared with that.
 
 pub mod admin;
+pub mod at_least;
 pub mod conditional;
 pub mod counters;
 pub mod data;

@@ -12,7 +12,14 @@ use crate::{
 };
 
 /// Outcomes of reads, in the order of [`outcome`].
-const OUTCOMES: &[&str] = &["hit", "not_modified", "absent", "not_ready", "bad_request"];
+const OUTCOMES: &[&str] = &[
+    "hit",
+    "not_modified",
+    "absent",
+    "not_ready",
+    "behind",
+    "bad_request",
+];
 
 /// Every metric of a reader.
 pub(crate) fn metrics(
@@ -40,6 +47,7 @@ fn outcome(counts: &ReadCounts, index: usize) -> u64 {
         counts.not_modified,
         counts.absent,
         counts.not_ready,
+        counts.behind,
         counts.bad_request,
     ];
     all[index]
@@ -107,6 +115,30 @@ fn register_feed(metrics: &mut Metrics, status: &StatusCell) {
             "Envelopes that could not be decoded",
             None,
             count(|now| now.undecodable),
+        );
+    register_healing(metrics, status);
+}
+
+/// What the reader does beyond following.
+fn register_healing(metrics: &mut Metrics, status: &StatusCell) {
+    let count = |read: fn(&Progress) -> u64| {
+        let status = status.clone();
+        move || read(&status.progress())
+    };
+    metrics
+        .area("feed")
+        .counter(
+            "polls",
+            "Polls that a writer answered",
+            None,
+            count(|now| now.polls),
+        )
+        .counter("scrubs", "Buckets scrubbed", None, count(|now| now.scrubs))
+        .counter(
+            "repairs",
+            "Documents that scrubs have changed",
+            None,
+            count(|now| now.repairs),
         );
 }
 

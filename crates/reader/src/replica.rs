@@ -4,20 +4,24 @@
 //! (`follow`) carries out in their order. The machine never waits, never reads a clock and draws
 //! its jitter from a seeded generator, so that a test or a simulation can replay every run.
 //!
-//! Three things run side by side in it:
+//! Four things run side by side in it:
 //! - the *subscription*, up or down (down is a gap: what was missed is asked for once it is up);
-//! - one *activity* at a time: resting, hydrating or replaying, each numbered, so that what an
-//!   abandoned one still sends is recognised and thrown away;
+//! - one *activity* at a time: resting, hydrating, replaying or scrubbing, each numbered, so that
+//!   what an abandoned one still sends is recognised and thrown away;
+//! - *polls* of a writer, numbered too, while the bus does not confirm that everything is here;
 //! - the *tip*: the position held with its link, which only ever advances within an epoch, and the
 //!   slots ahead of it that wait for their turn.
 
 mod deliver;
+mod feed;
 mod freshness;
 mod heads;
 mod hydrate;
 mod io;
+mod poll;
 mod readiness;
 mod replay;
+mod scrub;
 mod slots;
 mod snapshot;
 mod timing;
@@ -27,15 +31,20 @@ mod tests;
 
 use std::time::Duration;
 
-use bus::Meta;
-use shared::{Epoch, Heartbeat, Position};
+use shared::{Epoch, Position};
 
-use crate::catalog::Hydration;
-
+use feed::Feed;
 use freshness::Freshness;
 use heads::Heads;
-pub use io::{Counts, Effect, Input, ReplayAttempt, SnapshotFailure, State};
+use hydrate::Hydrating;
+pub use io::{
+    Counts, Effect, Input, PollAttempt, ReplayAttempt, ScrubAttempt, ScrubbedBucket,
+    SnapshotFailure, Source, Sources, State,
+};
+use poll::Polling;
 use readiness::Readiness;
+use scrub::Scrubbing;
+pub use slots::Tip;
 use slots::{Advance, Slots};
 pub use timing::Timing;
 
@@ -44,10 +53,15 @@ pub use timing::Timing;
 pub struct Replica {
     /// The name under which this reader probes.
     reader: String,
+    sources: Sources,
     timing: Timing,
     random: fastrand::Rng,
     feed: Feed,
+    /// See [`Replica::source`].
+    source: Source,
     activity: Activity,
+    polling: Polling,
+    scrubbing: Scrubbing,
     slots: Slots,
     heads: Heads,
     freshness: Freshness,
@@ -55,6 +69,8 @@ pub struct Replica {
     epoch_seen: Epoch,
     next_attempt: u32,
     hydrations_failed_in_row: u32,
+    /// Where the last of them read.
+    hydration_failed_from: Option<Source>,
     /// The log has to be asked, whatever holes and heads say.
     replay_wanted: bool,
     replay_not_before: Duration,
@@ -64,37 +80,43 @@ pub struct Replica {
 }
 
 #[derive(Debug)]
-enum Feed {
-    Down { failures: u32 },
-    Up { heard_at: Duration },
-}
-
-#[derive(Debug)]
 enum Activity {
     Resting,
-    /// Loading a snapshot; with the meta that it began from, once that is accepted.
-    Hydrating(Hydration, Option<Meta>),
+    Hydrating(Hydrating),
     Replaying(ReplayAttempt),
+    /// Reading a bucket; with the tip held when it was asked for.
+    Scrubbing(ScrubAttempt, Tip),
 }
 
 impl Replica {
     /// A machine that holds nothing. `reader` names it in probes, `seed` seeds its jitter and its
     /// nonces. Gives the effects to begin with.
-    pub fn start(reader: String, timing: Timing, seed: u64) -> (Self, Vec<Effect>) {
+    pub fn start(
+        reader: String,
+        sources: Sources,
+        timing: Timing,
+        seed: u64,
+    ) -> (Self, Vec<Effect>) {
         let mut random = fastrand::Rng::with_seed(seed);
         let first_nonce = random.u64(..);
+        let first_turn = random.u32(..);
         let replica = Self {
             reader,
+            sources,
             timing,
             random,
             feed: Feed::Down { failures: 0 },
+            source: Source::Bus,
             activity: Activity::Resting,
+            polling: Polling::default(),
+            scrubbing: Scrubbing::beginning_at(first_turn),
             slots: Slots::default(),
             heads: Heads::new(),
             freshness: Freshness::new(first_nonce),
             epoch_seen: Epoch(0),
             next_attempt: 0,
             hydrations_failed_in_row: 0,
+            hydration_failed_from: None,
             replay_wanted: false,
             replay_not_before: Duration::ZERO,
             readiness: Readiness::default(),
@@ -104,9 +126,18 @@ impl Replica {
         (replica, vec![Effect::Connect(Duration::ZERO)])
     }
 
-    /// Takes one input at `now`, the time since any fixed instant on the reader's monotonic clock,
-    /// and pushes what is to be done about it.
+    /// Takes one input at `now`, the time since the machine's start on the reader's monotonic
+    /// clock, and pushes what is to be done about it.
     pub fn step(&mut self, now: Duration, input: Input, effects: &mut Vec<Effect>) {
+        self.take(now, input, effects);
+        self.choose_source(now);
+        self.replay_if_due(now, effects);
+        self.poll_if_due(now, effects);
+        self.scrub_if_due(now, effects);
+        effects.extend(self.readiness.change().map(Effect::SetReady));
+    }
+
+    fn take(&mut self, now: Duration, input: Input, effects: &mut Vec<Effect>) {
         match input {
             Input::Subscribed => self.subscribed(now, effects),
             Input::Disconnected => self.disconnected(effects),
@@ -123,19 +154,34 @@ impl Replica {
                 self.beat(now, &heartbeat, effects);
             }
             Input::SnapshotBegin(attempt, meta) => self.snapshot_begin(attempt, meta, effects),
+            Input::WriterSnapshotBegin(attempt, heartbeat) => {
+                self.writer_snapshot_begin(now, attempt, &heartbeat, effects);
+            }
             Input::SnapshotChunk(attempt, envelopes) => {
                 self.snapshot_chunk(attempt, envelopes, effects);
             }
             Input::SnapshotEnd(attempt, meta) => self.snapshot_end(now, attempt, meta, effects),
+            Input::WriterSnapshotEnd(attempt, epoch) => {
+                self.writer_snapshot_end(now, attempt, epoch, effects);
+            }
             Input::SnapshotFailed(attempt, failure) => {
                 self.snapshot_failed(attempt, failure, effects);
             }
             Input::Replayed(attempt, page) => self.replayed(now, attempt, page, effects),
             Input::ReplayFailed(attempt) => self.replay_failed(now, attempt),
+            Input::PollBegin(attempt, heartbeat) => {
+                self.poll_begin(now, attempt, &heartbeat, effects);
+            }
+            Input::PollDeliveries(attempt, deliveries) => {
+                self.poll_deliveries(now, attempt, deliveries, effects);
+            }
+            Input::PollEnd(attempt) => self.poll_end(now, attempt),
+            Input::PollRefused(attempt, head) => self.poll_refused(attempt, head, effects),
+            Input::PollFailed(attempt) => self.poll_failed(now, attempt),
+            Input::Scrubbed(attempt, read) => self.scrubbed(attempt, read, effects),
+            Input::ScrubFailed(attempt) => self.scrub_failed(attempt),
             Input::Tick => self.tick(now, effects),
         }
-        self.replay_if_due(now, effects);
-        effects.extend(self.readiness.change().map(Effect::SetReady));
     }
 
     /// The position held: everything at or below it is applied. `None` before the first hydration.
@@ -159,10 +205,10 @@ impl Replica {
     /// What it is doing.
     pub fn state(&self) -> State {
         match (&self.activity, &self.feed) {
-            (Activity::Hydrating(..), _) => State::Hydrating,
+            (Activity::Hydrating(_), _) => State::Hydrating,
             (_, Feed::Down { .. }) => State::Connecting,
             (Activity::Replaying(_), Feed::Up { .. }) => State::Replaying,
-            (Activity::Resting, Feed::Up { .. }) => State::Following,
+            (Activity::Resting | Activity::Scrubbing(..), Feed::Up { .. }) => State::Following,
         }
     }
 
@@ -176,66 +222,8 @@ impl Replica {
         self.counts
     }
 
-    fn heard(&mut self, now: Duration) {
-        if let Feed::Up { heard_at } = &mut self.feed {
-            *heard_at = now;
-        }
-    }
-
-    fn subscribed(&mut self, now: Duration, effects: &mut Vec<Effect>) {
-        self.feed = Feed::Up { heard_at: now };
-        if self.slots.position_in(self.epoch_seen).is_some() {
-            self.replay_wanted = true;
-            self.replay_not_before = now;
-        } else {
-            self.want_hydration(effects);
-        }
-    }
-
-    fn disconnected(&mut self, effects: &mut Vec<Effect>) {
-        let failures = match self.feed {
-            Feed::Down { failures } => failures + 1,
-            Feed::Up { .. } => {
-                self.counts.gaps += 1;
-                0
-            }
-        };
-        self.feed = Feed::Down { failures };
-        let delay = self.timing.retry_delay(failures);
-        effects.push(Effect::Connect(self.jittered(delay)));
-    }
-
-    fn beat(&mut self, now: Duration, heartbeat: &Heartbeat, effects: &mut Vec<Effect>) {
-        if heartbeat.head.epoch < self.epoch_seen {
-            return;
-        }
-        self.see_epoch(heartbeat.head.epoch, effects);
-        let deadline = now + self.timing.head_patience;
-        self.heads.learn(heartbeat.head, deadline);
-        let own = heartbeat
-            .probes
-            .iter()
-            .find(|one| one.reader == self.reader);
-        if let Some(probe) = own {
-            self.freshness.repeated(probe.nonce, heartbeat.head);
-        }
-        let forked = self
-            .slots
-            .tip()
-            .is_some_and(|tip| tip.position == heartbeat.head && tip.link != heartbeat.link);
-        if forked {
-            self.forked(effects);
-        }
-        self.reached();
-    }
-
     fn tick(&mut self, now: Duration, effects: &mut Vec<Effect>) {
-        if let Feed::Up { heard_at } = self.feed
-            && self.timing.silence_max <= now.saturating_sub(heard_at)
-        {
-            self.counts.silences += 1;
-            self.disconnected(effects);
-        }
+        self.give_up_silence(now, effects);
         let probe_due = self
             .freshness
             .last_sent()
@@ -247,7 +235,7 @@ impl Replica {
     }
 
     /// Tombstones at or below the position are not needed: what comes late for it is ignored by
-    /// its sequence. A running hydration still needs those above its floor, so it waits.
+    /// its sequence. A running hydration or scrub still needs those above its floor, so it waits.
     fn forget_tombstones(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         let due =
             self.timing.tombstone_interval <= now.saturating_sub(self.tombstones_forgotten_at);
@@ -264,8 +252,11 @@ impl Replica {
         }
         self.begin_epoch(epoch);
         // A hydration that has not read meta yet will judge it by the new epoch.
-        if !matches!(self.activity, Activity::Hydrating(_, None)) {
-            let loads_the_ended_epoch = matches!(self.activity, Activity::Hydrating(..));
+        if !matches!(
+            self.activity,
+            Activity::Hydrating(Hydrating { begun: None, .. })
+        ) {
+            let loads_the_ended_epoch = matches!(self.activity, Activity::Hydrating(_));
             self.activity = Activity::Resting;
             if loads_the_ended_epoch || self.position().is_some() {
                 self.want_hydration(effects);
@@ -277,6 +268,7 @@ impl Replica {
         self.epoch_seen = epoch;
         self.slots.forget_ahead();
         self.heads.begin_epoch();
+        self.scrubbing.abandon_pass();
         self.readiness.begin_epoch();
     }
 
@@ -292,9 +284,10 @@ impl Replica {
     }
 
     /// Two histories bear one epoch. The snapshot is asked again; only a new epoch, which the
-    /// writer begins, ends it.
+    /// writer begins, ends it. Where there is a writer to ask, it compares its history at once.
     fn forked(&mut self, effects: &mut Vec<Effect>) {
         self.counts.forks += 1;
+        self.polling.doubt();
         self.want_hydration(effects);
     }
 

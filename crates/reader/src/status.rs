@@ -26,7 +26,7 @@ pub struct Progress {
     pub confirmed_at: Option<Instant>,
     /// The state of the follow state machine, in one word.
     pub state: &'static str,
-    /// Where changes come from now: `redis`, `memory`, ...
+    /// Where changes come from now: `redis`, `memory` or `writer`.
     pub source: &'static str,
     /// Hydrations completed since the start.
     pub hydrations: u64,
@@ -36,6 +36,12 @@ pub struct Progress {
     pub replays: u64,
     /// Envelopes that could not be decoded since the start.
     pub undecodable: u64,
+    /// Polls that a writer answered since the start.
+    pub polls: u64,
+    /// Buckets scrubbed since the start.
+    pub scrubs: u64,
+    /// Documents that scrubs have changed since the start.
+    pub repairs: u64,
 }
 
 impl Progress {
@@ -51,6 +57,9 @@ impl Progress {
             gaps: 0,
             replays: 0,
             undecodable: 0,
+            polls: 0,
+            scrubs: 0,
+            repairs: 0,
         }
     }
 
@@ -119,6 +128,9 @@ impl StatusCell {
             gaps: progress.gaps,
             replays: progress.replays,
             undecodable: progress.undecodable,
+            polls: progress.polls,
+            scrubs: progress.scrubs,
+            repairs: progress.repairs,
             reader: String::from(&*self.reader),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -165,6 +177,12 @@ pub struct ReaderStatus {
     pub replays: u64,
     /// Envelopes that could not be decoded since the start.
     pub undecodable: u64,
+    /// Polls that a writer answered since the start.
+    pub polls: u64,
+    /// Buckets scrubbed since the start.
+    pub scrubs: u64,
+    /// Documents that scrubs have changed since the start. Above 0 something went wrong before.
+    pub repairs: u64,
     /// The reader's id on the bus.
     pub reader: String,
     /// The program's version.

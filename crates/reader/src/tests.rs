@@ -1,6 +1,7 @@
 //! Tests of the reader's internals, and what they share.
 
 mod admin;
+mod at_least;
 mod catalog;
 mod conditional;
 mod config;

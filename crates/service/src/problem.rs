@@ -50,6 +50,8 @@ pub enum Kind {
     StoreUnavailable,
     /// 503: the reader does not hold the documents yet.
     NotReady,
+    /// 503: the reader has not reached the position asked for.
+    Behind,
     /// 503: too many connections.
     TooManyConnections,
 }
@@ -109,6 +111,7 @@ impl Kind {
                 (S::SERVICE_UNAVAILABLE, "store-unavailable", "Database away")
             }
             Self::NotReady => (S::SERVICE_UNAVAILABLE, "not-ready", "Not ready"),
+            Self::Behind => (S::SERVICE_UNAVAILABLE, "behind", "Position not reached"),
             Self::TooManyConnections => (
                 S::SERVICE_UNAVAILABLE,
                 "too-many-connections",
@@ -130,6 +133,7 @@ impl Kind {
             | Self::CommitUnknown
             | Self::StoreUnavailable
             | Self::NotReady
+            | Self::Behind
             | Self::TooManyConnections => Some(Duration::from_secs(1)),
             _ => None,
         }

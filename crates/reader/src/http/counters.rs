@@ -13,6 +13,8 @@ pub enum ReadOutcome {
     Absent,
     /// 503: the catalog is not ready, or the document is not in memory.
     NotReady,
+    /// 503: the position asked for was not reached in time.
+    Behind,
     /// Any other 4xx: no such route, wrong method, malformed or too long.
     BadRequest,
 }
@@ -26,6 +28,7 @@ pub struct ReadCounters {
     not_modified: AtomicU64,
     absent: AtomicU64,
     not_ready: AtomicU64,
+    behind: AtomicU64,
     bad_request: AtomicU64,
 }
 
@@ -40,6 +43,8 @@ pub struct ReadCounts {
     pub absent: u64,
     /// See [`ReadOutcome::NotReady`].
     pub not_ready: u64,
+    /// See [`ReadOutcome::Behind`].
+    pub behind: u64,
     /// See [`ReadOutcome::BadRequest`].
     pub bad_request: u64,
 }
@@ -52,6 +57,7 @@ impl ReadCounters {
             ReadOutcome::NotModified => &self.not_modified,
             ReadOutcome::Absent => &self.absent,
             ReadOutcome::NotReady => &self.not_ready,
+            ReadOutcome::Behind => &self.behind,
             ReadOutcome::BadRequest => &self.bad_request,
         };
         counter.fetch_add(1, Ordering::Relaxed);
@@ -66,6 +72,7 @@ impl ReadCounters {
             sum.not_modified += one.not_modified.load(Ordering::Relaxed);
             sum.absent += one.absent.load(Ordering::Relaxed);
             sum.not_ready += one.not_ready.load(Ordering::Relaxed);
+            sum.behind += one.behind.load(Ordering::Relaxed);
             sum.bad_request += one.bad_request.load(Ordering::Relaxed);
         }
         sum

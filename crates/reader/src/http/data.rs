@@ -4,9 +4,10 @@
 //! router is wanted. It does its own routing, of three routes, because ids are decoded once, by
 //! [`service::target`], from segments as they stand in the URL.
 //!
-//! Budget on top of [`serve`](super::serve): one allocation, for the key.
+//! Budget on top of [`serve`](super::serve): one allocation, for the key. Only requests that bear
+//! `Pressrun-At-Least` are awaited; see [`at_least`].
 
-use std::{fmt, future, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use axum::{Router, body::Body, extract::Request, response::Response};
 use bytes::Bytes;
@@ -17,12 +18,16 @@ use shared::ResourceKey;
 
 use super::{
     DataResponse, DrainCheck,
+    at_least::{self, AT_LEAST},
     counters::{ReadCounters, ReadOutcome},
     freshness::CacheControl,
     problem_response,
     serve::{Answer, respond},
 };
-use crate::catalog::Catalog;
+use crate::{
+    catalog::Catalog,
+    reached::{self, Reached},
+};
 
 /// Upper bound on path and query of a request, in octets; longer ones are 414. RFC 9110 §4.1
 /// recommends at least 8,000. The longest key, percent-encoded, needs 833.
@@ -37,6 +42,7 @@ pub struct DataPlane {
     cache_control: Arc<CacheControl>,
     is_draining: DrainCheck,
     counters: Arc<ReadCounters>,
+    reached: Reached,
     repeated: Arc<Repeated>,
 }
 
@@ -54,7 +60,7 @@ enum Route {
 
 impl DataPlane {
     /// `cache_control` is what documents bear, by default `no-cache`. `counters` should be the
-    /// calling thread's own.
+    /// calling thread's own. No position is known of until [`Self::reaching`] says where from.
     pub fn new(
         catalog: Catalog,
         cache_control: HeaderValue,
@@ -80,6 +86,7 @@ impl DataPlane {
             cache_control: Arc::new(cache_control.into()),
             is_draining,
             counters,
+            reached: reached::reached().1,
             repeated: Arc::new(Repeated {
                 absent: problem_response(absent),
                 not_ready: problem_response(not_ready),
@@ -97,7 +104,39 @@ impl DataPlane {
         }
     }
 
-    /// Answers one request. Its content, if it has any, is not looked at.
+    /// The same plane, for reads that wait for a position: this one.
+    #[must_use]
+    pub fn reaching(self, reached: Reached) -> Self {
+        Self { reached, ..self }
+    }
+
+    /// Answers one request that bears `Pressrun-At-Least`: as [`Self::answer`], but not before the
+    /// position is reached. Waits for [`reached::WAIT_MAX`] at most.
+    pub async fn answer_at_least(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> DataResponse {
+        let is_read = matches!(route(method, uri), Ok(Route::Document(Ok(_))));
+        if !is_read || !self.catalog.is_ready() {
+            return self.answer(method, uri, headers);
+        }
+        let Err(problem) = at_least::wait(&self.reached, headers).await else {
+            return self.answer(method, uri, headers);
+        };
+        self.counters.add(match problem.kind() {
+            Kind::Behind => ReadOutcome::Behind,
+            _ => ReadOutcome::BadRequest,
+        });
+        let mut response = problem_response(problem);
+        if method == Method::HEAD {
+            *response.body_mut() = Full::default();
+        }
+        response
+    }
+
+    /// Answers one request at once. Its content, if it has any, is not looked at.
     pub fn answer(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> DataResponse {
         let mut response = match route(method, uri) {
             Ok(Route::Health) => self.health(),
@@ -224,9 +263,16 @@ fn document_segments(path: &str) -> Option<(&str, &str)> {
 
 /// The data plane as an axum router.
 pub fn router(plane: DataPlane) -> Router {
-    Router::new().fallback(move |request: Request| {
-        let response = plane.answer(request.method(), request.uri(), request.headers());
-        future::ready(for_axum(response))
+    Router::new().fallback(async move |request: Request| {
+        let (request, _content) = request.into_parts();
+        let (method, uri, headers) = (&request.method, &request.uri, &request.headers);
+        let response = if headers.contains_key(&AT_LEAST) {
+            // Boxed, so that reads that do not wait are not the larger for it.
+            Box::pin(plane.answer_at_least(method, uri, headers)).await
+        } else {
+            plane.answer(method, uri, headers)
+        };
+        for_axum(response)
     })
 }
 

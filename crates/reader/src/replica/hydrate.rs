@@ -3,14 +3,31 @@
 use std::time::Duration;
 
 use bus::Meta;
-use shared::Envelope;
+use shared::{Envelope, Epoch, Heartbeat};
 
 use super::{
-    Activity, Effect, Replica, SnapshotFailure,
+    Activity, Effect, Feed, Replica, SnapshotFailure, Source,
     slots::Tip,
-    snapshot::{Unusable, is_whole, usable},
+    snapshot::{Unusable, continues, is_whole, tip_of, usable},
 };
 use crate::catalog::Hydration;
+
+/// A hydration under way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hydrating {
+    pub(super) attempt: Hydration,
+    pub(super) from: Source,
+    /// From what it began, once that is accepted.
+    pub(super) begun: Option<Begun>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    /// Everything at or below it is in what is read after it.
+    floor: Tip,
+    /// What the bus said of its snapshot; none where a writer sends it.
+    meta: Option<Meta>,
+}
 
 impl Replica {
     /// Begins a hydration, unless one is under way. The very first begins at once; later ones at a
@@ -28,8 +45,27 @@ impl Replica {
         let delay = self.timing.retry_delay(self.hydrations_failed_in_row);
         let delay = self.jittered(delay) + spread;
         let attempt = Hydration(self.number());
-        self.activity = Activity::Hydrating(attempt, None);
-        effects.push(Effect::Hydrate(attempt, delay));
+        let from = self.snapshot_source();
+        self.activity = Activity::Hydrating(Hydrating {
+            attempt,
+            from,
+            begun: None,
+        });
+        // A hydration marks entries as well: those of a pass would be lost.
+        self.scrubbing.abandon_pass();
+        effects.push(Effect::Hydrate(attempt, from, delay));
+    }
+
+    /// The source that confirms is the one to hydrate from. Where that is a writer though the bus
+    /// answers, both are tried in turn: the writer may be away, the bus incomplete.
+    fn snapshot_source(&self) -> Source {
+        let connected = matches!(self.feed, Feed::Up { .. });
+        match self.source {
+            Source::Writer if connected && self.hydration_failed_from == Some(Source::Writer) => {
+                Source::Bus
+            }
+            source => source,
+        }
     }
 
     pub(super) fn snapshot_begin(
@@ -38,21 +74,36 @@ impl Replica {
         meta: Option<Meta>,
         effects: &mut Vec<Effect>,
     ) {
-        if !matches!(&self.activity, Activity::Hydrating(current, None) if *current == attempt) {
+        if !self.is_beginning(attempt) {
             return;
         }
         match usable(meta, self.epoch_seen, self.slots.tip()) {
-            Ok(meta) => {
-                if self.epoch_seen < meta.epoch {
-                    self.begin_epoch(meta.epoch);
-                }
-                self.activity = Activity::Hydrating(attempt, Some(meta));
+            Ok(meta) => self.accept_snapshot(tip_of(&meta), Some(meta)),
+            Err(unusable) => self.snapshot_refused(unusable, effects),
+        }
+    }
+
+    pub(super) fn writer_snapshot_begin(
+        &mut self,
+        now: Duration,
+        attempt: Hydration,
+        heartbeat: &Heartbeat,
+        effects: &mut Vec<Effect>,
+    ) {
+        if !self.is_beginning(attempt) {
+            return;
+        }
+        let floor = Tip {
+            position: heartbeat.head,
+            link: heartbeat.link,
+        };
+        match continues(floor, self.epoch_seen, self.slots.tip()) {
+            Ok(()) => {
+                self.accept_snapshot(floor, None);
+                let deadline = now + self.timing.head_patience;
+                self.heads.learn(heartbeat.head, deadline);
             }
-            Err(Unusable::NotYet) => self.hydration_failed(effects),
-            Err(Unusable::Forked) => {
-                self.counts.forks += 1;
-                self.hydration_failed(effects);
-            }
+            Err(unusable) => self.snapshot_refused(unusable, effects),
         }
     }
 
@@ -62,10 +113,11 @@ impl Replica {
         envelopes: Vec<Envelope>,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(meta) = self.hydrating(attempt) else {
+        let Some(Begun { floor, .. }) = self.hydrating(attempt) else {
             return;
         };
-        if envelopes.iter().any(|one| one.position.epoch != meta.epoch) {
+        let epoch = floor.position.epoch;
+        if envelopes.iter().any(|one| one.position.epoch != epoch) {
             self.snapshot_failed(attempt, SnapshotFailure::Undecodable, effects);
             return;
         }
@@ -83,20 +135,46 @@ impl Replica {
         let Some(begun) = self.hydrating(attempt) else {
             return;
         };
-        if !is_whole(&begun, ended) {
+        if begun.meta.is_some_and(|meta| is_whole(&meta, ended)) {
+            self.hydrated(now, attempt, begun.floor, effects);
+        } else {
             self.hydration_failed(effects);
-            return;
         }
+    }
+
+    pub(super) fn writer_snapshot_end(
+        &mut self,
+        now: Duration,
+        attempt: Hydration,
+        epoch: Epoch,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(begun) = self.hydrating(attempt) else {
+            return;
+        };
+        if begun.floor.position.epoch == epoch {
+            self.hydrated(now, attempt, begun.floor, effects);
+        } else {
+            self.hydration_failed(effects);
+        }
+    }
+
+    /// The floor was read before anything else, so every change at or below it was in what
+    /// followed.
+    fn hydrated(
+        &mut self,
+        now: Duration,
+        attempt: Hydration,
+        floor: Tip,
+        effects: &mut Vec<Effect>,
+    ) {
         self.activity = Activity::Resting;
         self.counts.hydrations += 1;
         self.hydrations_failed_in_row = 0;
+        self.hydration_failed_from = None;
         self.readiness.snapshot_read();
-        // The floor was read before the buckets, so every change at or below it was in them.
-        effects.push(Effect::DropUnseen(attempt, begun.position()));
-        self.slots.lift(Tip {
-            position: begun.position(),
-            link: begun.tip,
-        });
+        effects.push(Effect::DropUnseen(attempt, floor.position));
+        self.slots.lift(floor);
         self.reached();
         self.advance(now, effects);
         self.replay_wanted = true;
@@ -108,7 +186,10 @@ impl Replica {
         failure: SnapshotFailure,
         effects: &mut Vec<Effect>,
     ) {
-        if !matches!(&self.activity, Activity::Hydrating(current, _) if *current == attempt) {
+        if !self
+            .current_hydration()
+            .is_some_and(|one| one.attempt == attempt)
+        {
             return;
         }
         match failure {
@@ -121,22 +202,51 @@ impl Replica {
         self.hydration_failed(effects);
     }
 
-    /// The meta that a hydration began from, if it is the current one.
-    fn hydrating(&self, attempt: Hydration) -> Option<Meta> {
+    fn current_hydration(&self) -> Option<Hydrating> {
         match self.activity {
-            Activity::Hydrating(current, begun) if current == attempt => begun,
+            Activity::Hydrating(current) => Some(current),
             _ => None,
         }
+    }
+
+    /// Whether it is the current hydration, and has begun from nothing yet.
+    fn is_beginning(&self, attempt: Hydration) -> bool {
+        self.current_hydration()
+            .is_some_and(|one| one.attempt == attempt && one.begun.is_none())
+    }
+
+    /// What a hydration began from, if it is the current one.
+    fn hydrating(&self, attempt: Hydration) -> Option<Begun> {
+        let current = self.current_hydration()?;
+        current.begun.filter(|_| current.attempt == attempt)
+    }
+
+    fn accept_snapshot(&mut self, floor: Tip, meta: Option<Meta>) {
+        if self.epoch_seen < floor.position.epoch {
+            self.begin_epoch(floor.position.epoch);
+        }
+        if let Activity::Hydrating(current) = &mut self.activity {
+            current.begun = Some(Begun { floor, meta });
+        }
+    }
+
+    fn snapshot_refused(&mut self, unusable: Unusable, effects: &mut Vec<Effect>) {
+        if unusable == Unusable::Forked {
+            self.counts.forks += 1;
+            self.polling.doubt();
+        }
+        self.hydration_failed(effects);
     }
 
     fn hydration_failed(&mut self, effects: &mut Vec<Effect>) {
         self.counts.hydrations_failed += 1;
         self.hydrations_failed_in_row = self.hydrations_failed_in_row.saturating_add(1);
+        self.hydration_failed_from = self.current_hydration().map(|one| one.from);
         self.activity = Activity::Resting;
         self.want_hydration(effects);
     }
 
-    /// The next number for a hydration or a replay. Never 0: a catalog entry that no hydration
+    /// The next number for a hydration, a replay, a poll or a scrub. Never 0: a catalog entry that no hydration
     /// has seen bears that.
     pub(super) fn number(&mut self) -> u32 {
         self.next_attempt = self.next_attempt.checked_add(1).unwrap_or(1);

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use bus::{Build, Meta, Replay};
-use shared::{Delivery, Envelope, Heartbeat, Position, Slot};
+use bus::{BucketRead, Build, Meta, Replay};
+use shared::{Delivery, Envelope, Epoch, Heartbeat, Position, Slot};
 
+use super::slots::Tip;
 use crate::catalog::Hydration;
 
 /// Something that happened.
@@ -20,26 +21,77 @@ pub enum Input {
     Notice(Slot),
     /// A heartbeat came over the feed.
     Heartbeat(Heartbeat),
-    /// A hydration has read meta, before any bucket.
+    /// A hydration from the bus has read meta, before any bucket.
     SnapshotBegin(Hydration, Option<Meta>),
+    /// A hydration from a writer has read where the database stood before any document was read.
+    WriterSnapshotBegin(Hydration, Heartbeat),
     /// A hydration has read envelopes.
     SnapshotChunk(Hydration, Vec<Envelope>),
-    /// A hydration has read every bucket, and then meta again.
+    /// A hydration from the bus has read every bucket, and then meta again.
     SnapshotEnd(Hydration, Option<Meta>),
+    /// A hydration from a writer has read every document; all are of this epoch.
+    WriterSnapshotEnd(Hydration, Epoch),
     /// A hydration cannot go on.
     SnapshotFailed(Hydration, SnapshotFailure),
     /// A replay has read a page of the log.
     Replayed(ReplayAttempt, Replay),
     /// A replay cannot go on.
     ReplayFailed(ReplayAttempt),
+    /// A writer answers a poll: where the database stood before the changes were read.
+    PollBegin(PollAttempt, Heartbeat),
+    /// Changes of a poll's answer, in slot order.
+    PollDeliveries(PollAttempt, Vec<Delivery>),
+    /// A poll's answer is whole.
+    PollEnd(PollAttempt),
+    /// The writer cannot continue from the tip it was told: its history is another one, or the
+    /// changes are no longer kept. With the database's head, if it told.
+    PollRefused(PollAttempt, Option<Position>),
+    /// A poll was not answered, or its answer was cut.
+    PollFailed(PollAttempt),
+    /// A scrub has read a bucket.
+    Scrubbed(ScrubAttempt, ScrubbedBucket),
+    /// A scrub cannot go on.
+    ScrubFailed(ScrubAttempt),
     /// Time went by. Due every 25 ms or so: deadlines are judged then.
     Tick,
+}
+
+/// Where changes come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The bus.
+    Bus,
+    /// A writer's internal plane.
+    Writer,
+}
+
+/// Which sources there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sources {
+    /// The bus alone.
+    Bus,
+    /// The bus, and a writer's internal plane for while the bus does not confirm that the reader
+    /// has everything.
+    BusAndWriter,
+}
+
+/// What a scrub has read, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScrubbedBucket {
+    /// Meta before the bucket.
+    pub begun: Meta,
+    /// Which bucket of `begun.buckets`.
+    pub index: u32,
+    /// The bucket.
+    pub bucket: BucketRead,
+    /// Meta after it.
+    pub ended: Option<Meta>,
 }
 
 /// Why a hydration cannot go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SnapshotFailure {
-    /// The bus is away.
+    /// The source is away, or what it sent was cut.
     Unavailable,
     /// A bucket lacks its mark.
     BucketLost(Build, u32),
@@ -51,19 +103,37 @@ pub enum SnapshotFailure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplayAttempt(pub u32);
 
+/// The number of one request for the changes that a writer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PollAttempt(pub u32);
+
+/// The number of one bucket's reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScrubAttempt(pub u32);
+
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Drop the subscription, if there is one, and make a new one after this delay.
     Connect(Duration),
     /// Abandon the hydration under way, if there is one, and begin this one after the delay.
-    Hydrate(Hydration, Duration),
+    Hydrate(Hydration, Source, Duration),
     /// Read the log above a position.
     Replay(ReplayAttempt, Position),
+    /// Ask a writer for the changes after a tip.
+    Poll(PollAttempt, Tip),
+    /// Abandon the scrub under way, if there is one, and read the bucket whose turn it is: this
+    /// number, modulo the number of buckets.
+    Scrub(ScrubAttempt, u32),
     /// Put an envelope into the catalog, unless it holds a newer one; mark the key as seen.
     Apply(Envelope, Option<Hydration>),
     /// Drop what a finished hydration has not seen and that stands at or below its floor.
     DropUnseen(Hydration, Position),
+    /// As [`Effect::Apply`], for a bucket read by a scrub: a repair, if it changes a document at
+    /// or below this position, where following should have brought it.
+    Repair(Envelope, Hydration, Position),
+    /// As [`Effect::DropUnseen`], at the end of a scrub's pass: each document dropped is a repair.
+    DropUnscrubbed(Hydration, Position),
     /// Drop tombstones at or below a position.
     ForgetTombstones(Position),
     /// Tell the bus that a bucket of a build has lost its mark.
@@ -91,6 +161,10 @@ pub struct Counts {
     pub forks: u64,
     /// Connections given up because nothing came over them.
     pub silences: u64,
+    /// Polls that a writer answered.
+    pub polls: u64,
+    /// Buckets scrubbed.
+    pub scrubs: u64,
 }
 
 /// What the reader is doing, for people.

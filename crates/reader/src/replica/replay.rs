@@ -9,9 +9,10 @@ use super::{Activity, Effect, Feed, ReplayAttempt, Replica};
 impl Replica {
     /// Asks the log where something is known to be missing for too long, or was asked for.
     pub(super) fn replay_if_due(&mut self, now: Duration, effects: &mut Vec<Effect>) {
-        let resting = matches!(self.activity, Activity::Resting);
+        // What is missing is more urgent than a scrub, which is then read again later.
+        let idle = matches!(self.activity, Activity::Resting | Activity::Scrubbing(..));
         let connected = matches!(self.feed, Feed::Up { .. });
-        if !resting || !connected || now < self.replay_not_before {
+        if !idle || !connected || now < self.replay_not_before {
             return;
         }
         let Some(after) = self.slots.position_in(self.epoch_seen) else {

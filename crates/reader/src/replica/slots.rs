@@ -10,9 +10,11 @@ pub(super) const AHEAD_MAX: usize = 65_536;
 
 /// The last change up to which all are applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Tip {
-    pub(super) position: Position,
-    pub(super) link: Link,
+pub struct Tip {
+    /// Where it stands.
+    pub position: Position,
+    /// Its link.
+    pub link: Link,
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +49,11 @@ impl Slots {
     /// The position, if it is of this epoch.
     pub(super) fn position_in(&self, epoch: Epoch) -> Option<Position> {
         self.position().filter(|position| position.epoch == epoch)
+    }
+
+    /// The tip, if it is of this epoch.
+    pub(super) fn tip_in(&self, epoch: Epoch) -> Option<Tip> {
+        self.tip.filter(|tip| tip.position.epoch == epoch)
     }
 
     pub(super) fn hole_since(&self) -> Option<Duration> {

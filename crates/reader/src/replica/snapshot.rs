@@ -14,24 +14,40 @@ pub(super) enum Unusable {
     Forked,
 }
 
-/// Whether a hydration may begin from this snapshot.
+/// Whether a hydration from the bus may begin from this snapshot.
 pub(super) fn usable(
     meta: Option<Meta>,
     epoch_seen: Epoch,
     held: Option<Tip>,
 ) -> Result<Meta, Unusable> {
-    let meta = meta.filter(|meta| meta.complete && epoch_seen <= meta.epoch);
-    let Some(meta) = meta else {
+    let meta = meta.filter(|meta| meta.complete).ok_or(Unusable::NotYet)?;
+    continues(tip_of(&meta), epoch_seen, held)?;
+    Ok(meta)
+}
+
+/// Whether everything at or below `floor` may take the place of what the reader holds.
+pub(super) fn continues(floor: Tip, epoch_seen: Epoch, held: Option<Tip>) -> Result<(), Unusable> {
+    if floor.position.epoch < epoch_seen {
         return Err(Unusable::NotYet);
-    };
+    }
     match held {
-        Some(tip) if meta.position() == tip.position && meta.tip != tip.link => {
+        Some(tip) if floor.position == tip.position && floor.link != tip.link => {
             Err(Unusable::Forked)
         }
-        Some(tip) if tip.position.epoch == meta.epoch && meta.position() < tip.position => {
+        Some(tip)
+            if tip.position.epoch == floor.position.epoch && floor.position < tip.position =>
+        {
             Err(Unusable::NotYet)
         }
-        _ => Ok(meta),
+        _ => Ok(()),
+    }
+}
+
+/// Up to where a snapshot in the bus is whole.
+pub(super) fn tip_of(meta: &Meta) -> Tip {
+    Tip {
+        position: meta.position(),
+        link: meta.tip,
     }
 }
 

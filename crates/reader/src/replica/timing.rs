@@ -14,6 +14,13 @@ pub struct Timing {
     pub silence_max: Duration,
     /// How often a nonce is left. Default 250 ms.
     pub probe_interval: Duration,
+    /// How long the bus may confirm nothing before a writer is asked, where there is one. Default
+    /// 600 ms: a working bus confirms what is at most a probe and a heartbeat old.
+    pub bus_patience: Duration,
+    /// How often a writer is asked while the bus confirms nothing. Default 200 ms.
+    pub poll_interval: Duration,
+    /// How often a bucket is scrubbed. Default 1 s.
+    pub scrub_interval: Duration,
     /// How often tombstones are forgotten. Default 5 s.
     pub tombstone_interval: Duration,
     /// Pause after a replay that brought nothing. Default 100 ms.
@@ -34,6 +41,9 @@ impl Timing {
         head_patience: Duration::from_millis(250),
         silence_max: Duration::from_secs(1),
         probe_interval: Duration::from_millis(250),
+        bus_patience: Duration::from_millis(600),
+        poll_interval: Duration::from_millis(200),
+        scrub_interval: Duration::from_secs(1),
         tombstone_interval: Duration::from_secs(5),
         replay_pause: Duration::from_millis(100),
         retry_min: Duration::from_millis(50),

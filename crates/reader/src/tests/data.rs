@@ -248,6 +248,7 @@ fn each_read_is_counted_once() {
         hit: 3,
         not_modified: 1,
         absent: 1,
+        behind: 0,
         not_ready: 1,
         bad_request: 2,
     };

@@ -193,6 +193,8 @@ async fn heartbeats_tell_the_time() {
         bus: Arc::new(bus.clone()),
         catalog: writer,
         status: StatusCell::new("r", catalog.clone(), progress),
+        reaching: crate::reached::reached().0,
+        writer: None,
         source: "memory",
         reader: "r".to_owned(),
         timing: Timing::DEFAULT,

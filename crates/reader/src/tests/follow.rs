@@ -4,8 +4,12 @@
 mod boot;
 mod changes;
 mod epochs;
+mod frames;
 mod origin;
 mod outages;
+mod plane;
+mod scrub;
+mod second_source;
 mod undecodable;
 
 use bus::MemoryBus;
@@ -19,7 +23,8 @@ use tokio::{
 use super::empty;
 use crate::{
     catalog::{Catalog, Lookup},
-    follow::{Following, follow},
+    follow::{Following, WriterSource, follow},
+    reached,
     replica::{State, Timing},
     status::{Progress, ReaderStatus, StatusCell},
 };
@@ -47,6 +52,11 @@ impl World {
 
     /// A reader of this bus; no heartbeat yet.
     fn reading(origin: Origin) -> Self {
+        Self::with_writer(origin, None)
+    }
+
+    /// The same, with writers to ask.
+    fn with_writer(origin: Origin, writers: Option<WriterSource>) -> Self {
         let (catalog, writer) = empty();
         let progress = Progress::new(State::Connecting.as_str(), "memory");
         let status = StatusCell::new(READER, catalog.clone(), progress);
@@ -56,7 +66,9 @@ impl World {
             bus: std::sync::Arc::new(bus.clone()),
             catalog: writer,
             status: status.clone(),
+            reaching: reached::reached().0,
             source: "memory",
+            writer: writers,
             reader: READER.to_owned(),
             timing: Timing::DEFAULT,
             seed: 7,

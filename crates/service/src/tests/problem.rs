@@ -5,7 +5,7 @@ use http::{StatusCode, header};
 
 use crate::{Kind, Problem};
 
-const KINDS: [(Kind, u16, &str); 19] = [
+const KINDS: [(Kind, u16, &str); 20] = [
     (Kind::MalformedRequest, 400, "malformed-request"),
     (Kind::Unauthorized, 401, "unauthorized"),
     (Kind::NoSuchRoute, 404, "no-such-route"),
@@ -24,6 +24,7 @@ const KINDS: [(Kind, u16, &str); 19] = [
     (Kind::CommitUnknown, 503, "commit-unknown"),
     (Kind::StoreUnavailable, 503, "store-unavailable"),
     (Kind::NotReady, 503, "not-ready"),
+    (Kind::Behind, 503, "behind"),
     (Kind::TooManyConnections, 503, "too-many-connections"),
 ];
 

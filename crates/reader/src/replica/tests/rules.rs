@@ -1,5 +1,8 @@
 //! Each rule of following by itself.
 
+mod poll;
+mod scrub;
+
 use std::time::Duration;
 
 use bus::{Build, Meta, Replay};
@@ -8,7 +11,9 @@ use shared::{
     Timestamp, Version, codec::DecodeError, feed::Probe,
 };
 
-use super::super::{Effect, Input, ReplayAttempt, Replica, SnapshotFailure, State, Timing};
+use super::super::{
+    Effect, Input, ReplayAttempt, Replica, SnapshotFailure, Sources, State, Timing,
+};
 use crate::catalog::Hydration;
 
 const EPOCH: Epoch = Epoch(1_700_000_000_000_000);
@@ -22,7 +27,11 @@ struct Machine {
 
 impl Machine {
     fn new() -> Self {
-        let (replica, effects) = Replica::start("me".to_owned(), Timing::DEFAULT, 1);
+        Self::with(Sources::Bus)
+    }
+
+    fn with(sources: Sources) -> Self {
+        let (replica, effects) = Replica::start("me".to_owned(), sources, Timing::DEFAULT, 1);
         Self {
             now: Duration::ZERO,
             replica,
@@ -32,7 +41,11 @@ impl Machine {
 
     /// Hydrated to `sequence`, with the replay that follows answered.
     fn hydrated(sequence: u64) -> Self {
-        let mut machine = Self::new();
+        Self::new().hydrate(sequence)
+    }
+
+    fn hydrate(self, sequence: u64) -> Self {
+        let mut machine = self;
         machine.take(Input::Subscribed);
         machine.finish_hydration(meta(sequence));
         machine.finish_replay(Vec::new(), sequence);
@@ -82,7 +95,7 @@ impl Machine {
 
 fn hydration_in(effects: &[Effect]) -> Option<Hydration> {
     effects.iter().find_map(|effect| match effect {
-        Effect::Hydrate(attempt, _) => Some(*attempt),
+        Effect::Hydrate(attempt, ..) => Some(*attempt),
         _ => None,
     })
 }

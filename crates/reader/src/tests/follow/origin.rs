@@ -8,7 +8,9 @@ use std::{
 
 use bus::{Begin, Build, MemoryBus, Publication, PublishOutcome, Publisher};
 use bytes::Bytes;
-use shared::{Epoch, Heartbeat, Link, Position, ResourceKey, Sequence, Slot, Timestamp};
+use shared::{
+    Epoch, Heartbeat, Link, Position, ResourceKey, Sequence, Slot, Timestamp, feed::Probe,
+};
 use testkit::builders::{self, EPOCH, EnvelopeBuilder, envelope};
 use tokio::time::interval;
 
@@ -29,6 +31,8 @@ pub(super) struct History {
     head: Sequence,
     link: Link,
     documents: BTreeMap<String, EnvelopeBuilder>,
+    /// Changes with their documents, as far as they are kept.
+    changes: Vec<(Slot, String)>,
     build: Build,
 }
 
@@ -51,6 +55,7 @@ impl Origin {
                 head: Sequence::ZERO,
                 link: Link::ZERO,
                 documents: BTreeMap::new(),
+                changes: Vec::new(),
                 build: Build(0),
             })),
         }
@@ -105,12 +110,14 @@ impl Origin {
         history.head = sequence;
         history.link = link;
         history.documents.insert(id.to_owned(), change.clone());
+        let slot = Slot {
+            position: Position::new(history.epoch, sequence),
+            prev_link,
+            link,
+        };
+        history.changes.push((slot, id.to_owned()));
         Publication {
-            slot: Slot {
-                position: Position::new(history.epoch, sequence),
-                prev_link,
-                link,
-            },
+            slot,
             sequence,
             key: builders::key(id),
             envelope: change.encode(),
@@ -158,20 +165,16 @@ impl Origin {
     fn next_build(&self) -> (Begin, Vec<(ResourceKey, Bytes)>) {
         let mut history = self.lock();
         history.build = Build(history.build.0 + 1);
-        let epoch = history.epoch;
-        let documents = history.documents.iter().map(|(id, document)| {
-            let envelope = document.clone().epoch(epoch).encode();
-            (builders::key(id), envelope)
-        });
+        let documents = history.encode();
         let begin = Begin {
             term: history.build.0,
-            epoch,
+            epoch: history.epoch,
             build: history.build,
             head: history.head,
             link: history.link,
             buckets: BUCKETS,
         };
-        (begin, documents.collect())
+        (begin, documents)
     }
 
     pub(super) fn back_up(&self) -> History {
@@ -194,23 +197,55 @@ impl Origin {
         loop {
             ticks.tick().await;
             let probes = self.bus.probes().await.unwrap_or_default();
-            let (head, link) = {
-                let history = self.lock();
-                (Position::new(history.epoch, history.head), history.link)
-            };
-            let heartbeat = Heartbeat {
-                head,
-                link,
-                database_time: Timestamp(1_790_000_000_000_000),
-                probes,
-            };
+            let heartbeat = self.lock().heartbeat(probes);
             // Where the bus is away, nobody hears it.
             drop(self.bus.heartbeat(&heartbeat).await);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, History> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, History> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl History {
+    pub(super) fn heartbeat(&self, probes: Vec<Probe>) -> Heartbeat {
+        Heartbeat {
+            head: Position::new(self.epoch, self.head),
+            link: self.link,
+            database_time: Timestamp(1_790_000_000_000_000),
+            probes,
+        }
+    }
+
+    /// Every document and tombstone.
+    pub(super) fn encode(&self) -> Vec<(ResourceKey, Bytes)> {
+        let documents = self.documents.iter().map(|(id, document)| {
+            let envelope = document.clone().epoch(self.epoch).encode();
+            (builders::key(id), envelope)
+        });
+        documents.collect()
+    }
+
+    /// The changes after a place, each with its document's current state; none where the place is
+    /// not in this history, or the changes are not kept.
+    pub(super) fn changes_after(&self, after: Position, link: Link) -> Option<Vec<(Slot, Bytes)>> {
+        let stands = after.epoch == self.epoch && after.sequence <= self.head;
+        let later = |(slot, _): &&(Slot, String)| after.sequence < slot.position.sequence;
+        let changes: Vec<_> = self.changes.iter().filter(later).collect();
+        let known = changes
+            .first()
+            .map_or(self.link, |(slot, _)| slot.prev_link);
+        let current = |(slot, id): &(Slot, String)| {
+            let envelope = self.documents[id].clone().epoch(self.epoch).encode();
+            (*slot, envelope)
+        };
+        (stands && known == link).then(|| changes.into_iter().map(current).collect())
+    }
+
+    /// Forgets the changes so far, as pruning does.
+    pub(super) fn prune(&mut self) {
+        self.changes.clear();
     }
 }
 
