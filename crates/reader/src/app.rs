@@ -140,11 +140,14 @@ impl App {
                 Arc::clone(&parts.counters[index]),
             )
             .reaching(parts.reached.clone());
-            let router = match lane_buses.next() {
-                Some(bus) => yardstick::router(Yardsticks::new(plane, bus)),
-                None => data::router(plane),
-            };
-            threads.push(lane::spawn(index, listener, parts.data.clone(), router)?);
+            let server = parts.data.clone();
+            threads.push(match lane_buses.next() {
+                None => lane::spawn(index, listener, server, data::service(plane)),
+                Some(bus) => {
+                    let yardsticks = Yardsticks::new(plane, bus);
+                    lane::spawn(index, listener, server, yardstick::service(yardsticks))
+                }
+            }?);
         }
         let following = Following {
             bus: self.bus,

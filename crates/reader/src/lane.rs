@@ -2,15 +2,20 @@
 //! is handed between cores. The kernel spreads connections over the listeners (`SO_REUSEPORT`).
 
 use std::{
+    convert::Infallible,
     io,
     net::{SocketAddr, TcpListener},
     num::NonZero,
     thread::{self, JoinHandle},
 };
 
-use axum::Router;
+use axum::body::Body;
+use http::Request;
 use service::server::{ReusePort, Server, bind};
 use tokio::runtime;
+use tower::Service;
+
+use crate::http::DataResponse;
 
 /// One listener per thread, all of one address. With port 0 the first one chooses.
 ///
@@ -35,12 +40,17 @@ pub(crate) fn bind_all(
 ///
 /// # Errors
 /// The thread or its runtime cannot be made.
-pub(crate) fn spawn(
+pub(crate) fn spawn<S>(
     index: usize,
     listener: TcpListener,
     server: Server,
-    router: Router,
-) -> io::Result<JoinHandle<io::Result<()>>> {
+    service: S,
+) -> io::Result<JoinHandle<io::Result<()>>>
+where
+    S: Service<Request<Body>, Response = DataResponse, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+{
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -49,7 +59,7 @@ pub(crate) fn spawn(
         .spawn(move || {
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
-                server.serve(listener, router).await;
+                server.serve(listener, service).await;
                 Ok(())
             })
         })

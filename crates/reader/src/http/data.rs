@@ -1,20 +1,21 @@
 //! The data plane: routes of documents and `/health`, nothing else.
 //!
-//! [`DataPlane::answer`] is the whole of it, a plain function; [`router`] wraps it where an axum
-//! router is wanted. It does its own routing, of three routes, because ids are decoded once, by
+//! [`DataPlane::answer`] is the whole of it, a plain function; [`service()`] wraps it for a server. It
+//! does its own routing, of three routes, because ids are decoded once, by
 //! [`service::target`], from segments as they stand in the URL.
 //!
 //! Budget on top of [`serve`](super::serve): one allocation, for the key. Only requests that bear
 //! `Pressrun-At-Least` are awaited; see [`at_least`].
 
-use std::{fmt, sync::Arc};
+use std::{convert::Infallible, fmt, future, sync::Arc};
 
-use axum::{Router, body::Body, extract::Request, response::Response};
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Empty, Full};
+use axum::body::Body;
+use futures_util::future::Either;
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
+use http_body_util::Full;
 use service::{Kind, Problem, target};
 use shared::ResourceKey;
+use tower::{Service, service_fn};
 
 use super::{
     DataResponse, DrainCheck,
@@ -261,27 +262,26 @@ fn document_segments(path: &str) -> Option<(&str, &str)> {
     (!id.contains('/')).then_some((collection, id))
 }
 
-/// The data plane as an axum router.
-pub fn router(plane: DataPlane) -> Router {
-    Router::new().fallback(async move |request: Request| {
-        let (request, _content) = request.into_parts();
-        let (method, uri, headers) = (&request.method, &request.uri, &request.headers);
-        let response = if headers.contains_key(&AT_LEAST) {
+/// The data plane as a service. It answers at once, unless a request bears `Pressrun-At-Least`. A
+/// router would box each request's future and content, and copy the plane.
+pub fn service(
+    plane: DataPlane,
+) -> impl Service<Request<Body>, Response = DataResponse, Error = Infallible, Future: Send>
++ Clone
++ Send
++ 'static {
+    let plane = Arc::new(plane);
+    service_fn(move |request: Request<Body>| {
+        if request.headers().contains_key(&AT_LEAST) {
+            let plane = Arc::clone(&plane);
             // Boxed, so that reads that do not wait are not the larger for it.
-            Box::pin(plane.answer_at_least(method, uri, headers)).await
-        } else {
-            plane.answer(method, uri, headers)
-        };
-        for_axum(response)
+            return Either::Left(Box::pin(async move {
+                let (request, _content) = request.into_parts();
+                let (method, uri, headers) = (&request.method, &request.uri, &request.headers);
+                Ok(plane.answer_at_least(method, uri, headers).await)
+            }));
+        }
+        let response = plane.answer(request.method(), request.uri(), request.headers());
+        Either::Right(future::ready(Ok(response)))
     })
-}
-
-/// axum gives every answer of known length a Content-Length; on 304 it would say 0, which is not
-/// the length that 200 would have (RFC 9110 §8.6). So there the length is left unknown.
-pub(super) fn for_axum(response: DataResponse) -> Response {
-    if response.status() == StatusCode::NOT_MODIFIED {
-        response.map(|_no_content| Body::new(Empty::<Bytes>::new().map_frame(|frame| frame)))
-    } else {
-        response.map(Body::new)
-    }
 }

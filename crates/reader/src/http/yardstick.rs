@@ -9,21 +9,23 @@
 //! a request meets nothing of this file. They negotiate nothing, know no preconditions, and leave
 //! ETag, Vary and the version out, so their answers are a little smaller than those of `/post`.
 
-use std::sync::Arc;
+use std::{convert::Infallible, future, sync::Arc};
 
-use axum::{Router, extract::Request};
+use axum::body::Body;
 use bus::Follower;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Uri, header};
+use futures_util::future::Either;
+use http::{HeaderValue, Method, Request, Uri, header};
 use http_body_util::Full;
 use serde_json::Value;
 use service::{Kind, Problem};
 use shared::{Change, ContentCoding, ResourceKey};
+use tower::{Service, service_fn};
 
 use super::{
     DataResponse,
     counters::ReadOutcome,
-    data::{DataPlane, for_axum, post_key},
+    data::{DataPlane, post_key},
     problem_response,
 };
 use crate::catalog::Lookup;
@@ -129,20 +131,26 @@ impl Yardstick {
     }
 }
 
-/// The data plane with the yardsticks, as an axum router.
-pub fn router(yardsticks: Yardsticks) -> Router {
+/// The data plane with the yardsticks, as a service. All other requests are answered as in
+/// [`data::service`](super::data::service), so that the two can be compared.
+pub fn service(
+    yardsticks: Yardsticks,
+) -> impl Service<Request<Body>, Response = DataResponse, Error = Infallible, Future: Send>
++ Clone
++ Send
++ 'static {
     let yardsticks = Arc::new(yardsticks);
-    Router::new().fallback(move |request: Request| {
+    service_fn(move |request: Request<Body>| {
+        let (parts, _content) = request.into_parts();
+        let Some(yardstick) = Yardstick::of(&parts.uri) else {
+            let plane = &yardsticks.plane;
+            let response = plane.answer(&parts.method, &parts.uri, &parts.headers);
+            return Either::Left(future::ready(Ok(response)));
+        };
         let yardsticks = Arc::clone(&yardsticks);
-        async move {
-            let (parts, _content) = request.into_parts();
-            let response = if let Some(one) = Yardstick::of(&parts.uri) {
-                yardsticks.answer(one, &parts.method, &parts.uri).await
-            } else {
-                let plane = &yardsticks.plane;
-                plane.answer(&parts.method, &parts.uri, &parts.headers)
-            };
-            for_axum(response)
-        }
+        Either::Right(async move {
+            let answered = yardsticks.answer(yardstick, &parts.method, &parts.uri);
+            Ok(answered.await)
+        })
     })
 }

@@ -16,7 +16,7 @@ use crate::{
     catalog::CatalogWriter,
     http::{
         counters::ReadCounters,
-        data::{DataPlane, router},
+        data::{DataPlane, service},
     },
     reached::{NotReached, Reaching, WAIT_MAX, WAITERS_MAX, reached},
 };
@@ -51,7 +51,7 @@ async fn ask(plane: DataPlane, target: &str, positions: &[&str]) -> (Response<()
         request = request.header("Pressrun-At-Least", *position);
     }
     let request = request.body(Body::empty()).unwrap();
-    let response = router(plane).oneshot(request).await.unwrap();
+    let response = service(plane).oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let octets = body.collect().await.unwrap().to_bytes();
     let text = String::from_utf8(octets.to_vec()).unwrap();

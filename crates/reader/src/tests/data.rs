@@ -19,7 +19,7 @@ use crate::{
     http::{
         DataResponse,
         counters::{ReadCounters, ReadCounts},
-        data::{DataPlane, router},
+        data::{DataPlane, service},
     },
 };
 
@@ -59,7 +59,7 @@ async fn ask(plane: &DataPlane, method: &str, target: &str) -> (DataResponse, St
     let plain = plane.answer(&method, &uri, &HeaderMap::new());
     let request = Request::builder().method(method).uri(uri);
     let request = request.body(Body::empty()).unwrap();
-    let routed = router(plane.clone()).oneshot(request).await.unwrap();
+    let routed = service(plane.clone()).oneshot(request).await.unwrap();
     assert_eq!(routed.status(), plain.status(), "{target}");
     assert_eq!(routed.headers(), plain.headers(), "{target}");
     let text = content(plain.clone()).await;
@@ -208,14 +208,14 @@ async fn head_has_the_fields_of_get_for_errors_too() {
 }
 
 #[tokio::test]
-async fn router_gives_304_no_content_length() {
+async fn not_modified_has_no_content_length() {
     for method in [Method::GET, Method::HEAD] {
         let request = Request::builder().method(method).uri("/v1/posts/a");
         let request = request
             .header(header::IF_NONE_MATCH, "*")
             .body(Body::empty())
             .unwrap();
-        let response = router(plane()).oneshot(request).await.unwrap();
+        let response = service(plane()).oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
         assert!(!response.headers().contains_key(header::CONTENT_LENGTH));
         assert_eq!(content(response).await, "");

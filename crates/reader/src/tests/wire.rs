@@ -1,7 +1,8 @@
 //! What the connection adds or must not add, seen as octets on a socket.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use ::service::{Lifecycle, Limits, Server};
 use http::HeaderValue;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -9,7 +10,7 @@ use tokio::{
 };
 
 use super::{holding, put};
-use crate::http::data::{DataPlane, router};
+use crate::http::data::{DataPlane, service};
 
 /// Sends one request and gives the head and the content of what comes back.
 async fn exchange(method: &str, target: &str, line: &str) -> (String, String) {
@@ -18,7 +19,9 @@ async fn exchange(method: &str, target: &str, line: &str) -> (String, String) {
     let plane = DataPlane::new(catalog, no_cache, Arc::new(|| false), Arc::default());
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let server = tokio::spawn(axum::serve(listener, router(plane)).into_future());
+    let lifecycle = Lifecycle::new(Duration::ZERO, Duration::ZERO);
+    let server = Server::new(Limits::STANDARD, lifecycle);
+    let server = tokio::spawn(server.serve(listener, service(plane)));
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request =
         format!("{method} {target} HTTP/1.1\r\nHost: r\r\nConnection: close\r\n{line}\r\n");

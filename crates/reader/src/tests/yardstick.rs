@@ -1,6 +1,6 @@
 //! The yardsticks: their routes, and that there are none unless they are asked for.
 
-use std::{collections::BTreeMap, num::NonZero, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, num::NonZero, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bus::{Begin, Build, Follower, MemoryBus, Publisher, RedisBus};
@@ -16,7 +16,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-use tower::ServiceExt;
+use tower::{ServiceExt, util::BoxCloneService};
 
 use super::{EPOCH, delete, empty, holding, put, put_coded};
 use crate::{
@@ -24,13 +24,16 @@ use crate::{
     catalog::Catalog,
     config::{PROGRAM, ReaderConfig},
     http::{
+        DataResponse,
         counters::{ReadCounters, ReadCounts},
         data::{self, DataPlane},
-        yardstick::{Yardsticks, router},
+        yardstick::{self, Yardsticks},
     },
 };
 
 const JSON: &str = r#"{"b":1,"a":[true,null,"x"]}"#;
+
+type Asked = BoxCloneService<Request<Body>, DataResponse, Infallible>;
 
 fn plane_of(catalog: Catalog, counters: &Arc<ReadCounters>) -> DataPlane {
     let no_cache = HeaderValue::from_static("no-cache");
@@ -58,7 +61,7 @@ async fn fill(bus: &dyn Publisher, envelopes: &[Envelope]) {
 }
 
 struct Fixture {
-    router: axum::Router,
+    service: Asked,
     bus: MemoryBus,
     counters: Arc<ReadCounters>,
 }
@@ -79,27 +82,28 @@ async fn fixture() -> Fixture {
     let catalog = holding(&[put("posts/memory", 1, JSON), delete("posts/gone", 3)]).0;
     let counters = Arc::default();
     let plane = plane_of(catalog, &counters);
+    let yardsticks = Yardsticks::new(plane, Arc::new(bus.clone()));
     Fixture {
-        router: router(Yardsticks::new(plane, Arc::new(bus.clone()))),
+        service: Asked::new(yardstick::service(yardsticks)),
         bus,
         counters,
     }
 }
 
-async fn ask(router: &axum::Router, method: &str, target: &str) -> (StatusCode, HeaderMap, String) {
+async fn ask(service: &Asked, method: &str, target: &str) -> (StatusCode, HeaderMap, String) {
     let request = Request::builder().method(method).uri(target);
     let request = request
         .header(header::ACCEPT_ENCODING, "br")
         .body(Body::empty())
         .unwrap();
-    let (parts, body) = router.clone().oneshot(request).await.unwrap().into_parts();
+    let (parts, body) = service.clone().oneshot(request).await.unwrap().into_parts();
     let octets = body.collect().await.unwrap().to_bytes();
     let text = String::from_utf8(octets.to_vec()).unwrap();
     (parts.status, parts.headers, text)
 }
 
-async fn refuses(router: &axum::Router, method: &str, target: &str, status: u16, slug: &str) {
-    let (answered, headers, text) = ask(router, method, target).await;
+async fn refuses(service: &Asked, method: &str, target: &str, status: u16, slug: &str) {
+    let (answered, headers, text) = ask(service, method, target).await;
     assert_eq!(answered.as_u16(), status, "{method} {target}: {text}");
     assert_eq!(headers[header::CACHE_CONTROL], "no-store", "{target}");
     let r#type = format!("urn:pressrun:problem:{slug}");
@@ -108,17 +112,17 @@ async fn refuses(router: &axum::Router, method: &str, target: &str, status: u16,
 
 #[tokio::test]
 async fn post_redis_answers_what_the_bus_holds() {
-    let router = fixture().await.router;
-    let (status, headers, text) = ask(&router, "GET", "/post-redis?id=bus").await;
+    let service = fixture().await.service;
+    let (status, headers, text) = ask(&service, "GET", "/post-redis?id=bus").await;
     assert_eq!((status, text.as_str()), (StatusCode::OK, JSON));
     assert_eq!(headers[header::CONTENT_TYPE], "application/json");
     assert_eq!(headers[header::CONTENT_LENGTH], JSON.len().to_string());
     assert_eq!(headers[header::CACHE_CONTROL], "no-store");
-    let (status, headers, text) = ask(&router, "GET", "/post-redis?id=coded").await;
+    let (status, headers, text) = ask(&service, "GET", "/post-redis?id=coded").await;
     assert_eq!((status, text.len()), (StatusCode::OK, 600), "identity only");
     assert!(!headers.contains_key(header::CONTENT_ENCODING));
     refuses(
-        &router,
+        &service,
         "GET",
         "/post-redis?id=memory",
         404,
@@ -129,12 +133,12 @@ async fn post_redis_answers_what_the_bus_holds() {
 
 #[tokio::test]
 async fn post_redis_asks_anew_each_time() {
-    let Fixture { router, bus, .. } = fixture().await;
-    let (status, ..) = ask(&router, "GET", "/post-redis?id=bus").await;
+    let Fixture { service, bus, .. } = fixture().await;
+    let (status, ..) = ask(&service, "GET", "/post-redis?id=bus").await;
     assert_eq!(status, StatusCode::OK);
     bus.lose_document(&testkit::builders::key("bus"));
     refuses(
-        &router,
+        &service,
         "GET",
         "/post-redis?id=bus",
         404,
@@ -142,16 +146,16 @@ async fn post_redis_asks_anew_each_time() {
     )
     .await;
     bus.go_away();
-    refuses(&router, "GET", "/post-redis?id=bus", 503, "not-ready").await;
-    let (_, headers, _) = ask(&router, "GET", "/post-redis?id=bus").await;
+    refuses(&service, "GET", "/post-redis?id=bus", 503, "not-ready").await;
+    let (_, headers, _) = ask(&service, "GET", "/post-redis?id=bus").await;
     assert_eq!(headers[header::RETRY_AFTER], "1");
 }
 
 #[tokio::test]
 async fn post_marshal_serialises_what_memory_holds() {
-    let Fixture { router, bus, .. } = fixture().await;
+    let Fixture { service, bus, .. } = fixture().await;
     bus.go_away();
-    let (status, headers, text) = ask(&router, "GET", "/post-marshal?id=memory").await;
+    let (status, headers, text) = ask(&service, "GET", "/post-marshal?id=memory").await;
     assert_eq!(status, StatusCode::OK);
     let parsed: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(
@@ -161,7 +165,7 @@ async fn post_marshal_serialises_what_memory_holds() {
     // The octets may differ from those that the document's tag names.
     assert!(!headers.contains_key(header::ETAG));
     refuses(
-        &router,
+        &service,
         "GET",
         "/post-marshal?id=bus",
         404,
@@ -173,20 +177,20 @@ async fn post_marshal_serialises_what_memory_holds() {
 #[tokio::test]
 async fn yardsticks_have_the_rules_of_post() {
     let Fixture {
-        router, counters, ..
+        service, counters, ..
     } = fixture().await;
     for path in ["/post-redis", "/post-marshal"] {
         for query in ["", "?id=", "?id=a&id=b", "?id=%2", "?id=.."] {
             let target = format!("{path}{query}");
-            refuses(&router, "GET", &target, 400, "malformed-request").await;
+            refuses(&service, "GET", &target, 400, "malformed-request").await;
         }
         let gone = format!("{path}?id=gone");
-        refuses(&router, "GET", &gone, 404, "no-such-document").await;
-        refuses(&router, "POST", &gone, 405, "method-not-allowed").await;
+        refuses(&service, "GET", &gone, 404, "no-such-document").await;
+        refuses(&service, "POST", &gone, 405, "method-not-allowed").await;
         let long = format!("{path}?id={}", "a".repeat(data::TARGET_BYTES_MAX));
-        refuses(&router, "GET", &long, 414, "uri-too-long").await;
+        refuses(&service, "GET", &long, 414, "uri-too-long").await;
     }
-    let (status, _, text) = ask(&router, "HEAD", "/post-marshal?id=memory").await;
+    let (status, _, text) = ask(&service, "HEAD", "/post-marshal?id=memory").await;
     assert_eq!((status, text.as_str()), (StatusCode::OK, ""));
     let expected = ReadCounts {
         hit: 1,
@@ -200,26 +204,27 @@ async fn yardsticks_have_the_rules_of_post() {
 #[tokio::test]
 async fn post_marshal_is_503_before_readiness() {
     let plane = plane_of(empty().0, &Arc::default());
-    let router = router(Yardsticks::new(plane, Arc::new(MemoryBus::new())));
-    refuses(&router, "GET", "/post-marshal?id=a", 503, "not-ready").await;
+    let yardsticks = Yardsticks::new(plane, Arc::new(MemoryBus::new()));
+    let service = Asked::new(yardstick::service(yardsticks));
+    refuses(&service, "GET", "/post-marshal?id=a", 503, "not-ready").await;
 }
 
 #[tokio::test]
 async fn documents_are_served_beside_the_yardsticks() {
-    let router = fixture().await.router;
-    let (status, headers, text) = ask(&router, "GET", "/post?id=memory").await;
+    let service = fixture().await.service;
+    let (status, headers, text) = ask(&service, "GET", "/post?id=memory").await;
     assert_eq!((status, text.as_str()), (StatusCode::OK, JSON));
     assert!(headers.contains_key(header::ETAG));
-    let (status, ..) = ask(&router, "GET", "/health").await;
+    let (status, ..) = ask(&service, "GET", "/health").await;
     assert_eq!(status, StatusCode::OK);
 }
 
 #[tokio::test]
 async fn without_the_setting_there_are_no_yardsticks() {
     let catalog = holding(&[put("posts/a", 1, JSON)]).0;
-    let router = data::router(plane_of(catalog, &Arc::default()));
+    let service = Asked::new(data::service(plane_of(catalog, &Arc::default())));
     for path in ["/post-redis?id=a", "/post-marshal?id=a"] {
-        refuses(&router, "GET", path, 404, "no-such-route").await;
+        refuses(&service, "GET", path, 404, "no-such-route").await;
     }
 }
 
