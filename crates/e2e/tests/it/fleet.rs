@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Mutex,
 };
 
 use serde_json::{Value, json};
@@ -23,6 +24,8 @@ pub(crate) struct Fleet {
     pub(crate) redis: RedisServer,
     pub(crate) http: reqwest::Client,
     directory: TempDir,
+    /// The internal planes of the writers started so far: what readers ask while Redis is away.
+    writers: Mutex<Vec<String>>,
 }
 
 /// One writer or reader process.
@@ -47,6 +50,7 @@ impl Fleet {
             redis: RedisServer::start().await,
             http: reqwest::Client::new(),
             directory: TempDir::with_prefix("fleet-").expect("a temporary directory"),
+            writers: Mutex::default(),
         }
     }
 
@@ -65,6 +69,10 @@ impl Fleet {
     /// Starts a writer; it may not be ready yet.
     pub(crate) fn start_writer(&self, name: &str, redis_url: &str) -> Node {
         let (listen, admin) = (loopback(), loopback());
+        self.writers
+            .lock()
+            .expect("no test panicked with it")
+            .push(format!("http://{admin}"));
         let arguments = vec![
             format!("--database-url={}", self.database_url),
             format!("--redis-url={redis_url}"),
@@ -83,7 +91,7 @@ impl Fleet {
 
     /// Starts a reader on these addresses, e.g. where one was before.
     pub(crate) fn reader_at(&self, name: &str, listen: SocketAddr, admin: SocketAddr) -> Node {
-        let arguments = vec![
+        let mut arguments = vec![
             format!("--redis-url={}", self.redis.url()),
             format!("--reader-listen={listen}"),
             format!("--reader-admin-listen={admin}"),
@@ -91,6 +99,11 @@ impl Fleet {
             "--reader-threads=1".to_owned(),
             "--drain-delay=0".to_owned(),
         ];
+        let writers = self.writers.lock().expect("no test panicked with it");
+        if !writers.is_empty() {
+            arguments.push(format!("--writer-internal-url={}", writers.join(",")));
+        }
+        drop(writers);
         self.node("reader", name, &arguments, listen, admin)
     }
 

@@ -11,6 +11,7 @@ mod gateway_files;
 mod healthcheck;
 mod load;
 mod processes;
+mod redis_away;
 mod redis_loss;
 mod restore;
 mod truth;
