@@ -2,6 +2,9 @@
 
 use std::{fs, io, process::Command};
 
+/// A load average up to which a machine counts as quiet. What built the binaries may still be in it.
+const QUIET_LOAD_MAX: f64 = 0.7;
+
 /// The machine, without its name.
 #[derive(Debug)]
 pub(crate) struct Machine {
@@ -34,6 +37,12 @@ impl Machine {
                 .filter_map(|(program, flag)| version(program, flag))
                 .collect(),
         })
+    }
+
+    /// Whether next to nothing else ran before the run.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let load: Result<f64, _> = self.load.parse();
+        load.is_ok_and(|load| load <= QUIET_LOAD_MAX)
     }
 }
 

@@ -9,6 +9,11 @@ use crate::{
     summary::Line,
 };
 
+/// Stands in reports that should be repeated.
+const NOT_QUIET: &str = "- **To be repeated:** the machine was not quiet. Other work took part of both \
+    cores, so rates and latencies are worse than they would be; processor time per request suffers \
+    less, and ratios least.";
+
 /// All that a report is made from.
 #[derive(Debug)]
 pub(crate) struct Report<'a> {
@@ -63,6 +68,9 @@ impl Report<'_> {
         ];
         let versions = machine.versions.iter();
         lines.extend(versions.map(|version| format!("- {version}")));
+        if !machine.is_quiet() {
+            lines.push(NOT_QUIET.to_owned());
+        }
         lines.join("\n")
     }
 

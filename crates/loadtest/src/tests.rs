@@ -6,7 +6,7 @@ use crate::{
     chart,
     config::Config,
     decimal::{grouped, one_decimal, ratio, two_decimals},
-    machine::processor,
+    machine::{Machine, processor},
     measure::{Measured, Measurement},
     processor::{parse_list, parse_ticks},
     scenario::Role,
@@ -99,6 +99,22 @@ fn the_first_processor_names_the_machine() {
     let cpuinfo = "processor\t: 0\nmodel name\t: A: fast one\nmodel name\t: another\n";
     assert_eq!(processor(cpuinfo), "A: fast one");
     assert_eq!(processor(""), "unknown");
+}
+
+#[test]
+fn a_machine_with_other_work_is_not_quiet() {
+    let is_quiet = |load: &str| {
+        let machine = Machine {
+            processor: String::new(),
+            kernel: String::new(),
+            load: load.to_owned(),
+            versions: Vec::new(),
+        };
+        machine.is_quiet()
+    };
+    assert!(is_quiet("0.70"));
+    assert!(!is_quiet("0.71"));
+    assert!(!is_quiet("unknown"));
 }
 
 #[test]
