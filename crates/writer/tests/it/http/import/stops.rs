@@ -108,8 +108,11 @@ async fn a_database_that_goes_away_midway_stops_the_import_where_it_was() {
     let back = "ALTER TABLE stolen RENAME TO feed";
     intruder.execute(back).await.unwrap();
     let rest = [line("d"), line("e")].concat();
-    let answer = import(&stalled.public, PATH, rest).await;
-    check_totals(&answer, [2, 0, 2, 0, 0, 0]);
+    let report = import(&stalled.public, PATH, rest).await.json();
+    // A line beyond those reported done may have been on its way and stored all the same.
+    let (created, unchanged) = (&report["created"], &report["unchanged"]);
+    let stored = created.as_u64().unwrap() + unchanged.as_u64().unwrap();
+    assert_eq!((stored, &report["failed"]), (2, &0.into()));
     running.abort();
 }
 
