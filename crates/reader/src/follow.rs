@@ -86,6 +86,7 @@ pub async fn follow(following: Following) {
         subscription: None,
         connecting: Slot::empty(),
         hydrating: Slot::empty(),
+        hydration_asked_at: Instant::now(),
         replaying: Slot::empty(),
         polling: Slot::empty(),
         scrubbing: Slot::empty(),
@@ -110,6 +111,8 @@ struct Driver {
     subscription: Option<Subscription>,
     connecting: Slot<Result<Subscription, BusError>>,
     hydrating: Slot<()>,
+    /// When the latest hydration was asked for.
+    hydration_asked_at: Instant,
     replaying: Slot<Input>,
     polling: Slot<()>,
     scrubbing: Slot<scrub::Outcome>,

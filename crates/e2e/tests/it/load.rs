@@ -23,6 +23,12 @@ const READ_INTERVAL: Duration = Duration::from_millis(20);
 /// A document that is there for as long as the load runs.
 const STEADY: &str = "steady";
 
+/// Tells a figure to whoever runs with `--nocapture`. Figures decide nothing here.
+#[expect(clippy::print_stderr, reason = "tests have no other output")]
+pub(crate) fn report(figure: &str) {
+    eprintln!("{figure}");
+}
+
 /// Clients at work.
 pub(crate) struct Load {
     stop: watch::Sender<bool>,

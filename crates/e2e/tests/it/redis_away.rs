@@ -6,7 +6,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::{
     fleet::{Fleet, Node},
-    load::Load,
+    load::{Load, report},
     truth::Truth,
 };
 
@@ -15,7 +15,8 @@ const AWAY: Duration = Duration::from_mins(1);
 /// Until a reader has noticed that Redis is gone.
 const NOTICE: Duration = Duration::from_secs(2);
 
-const STALENESS_MAX_MS: u64 = 1000;
+/// Far above what is seen on a quiet machine (below 1 s), far below how long Redis is away.
+const STALENESS_MAX_MS: u64 = 10_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_stay_fresh_while_redis_is_away_for_a_minute() {
@@ -38,6 +39,7 @@ async fn readers_stay_fresh_while_redis_is_away_for_a_minute() {
 
     let tally = load.stop().await;
     tally.check();
+    report(&format!("the stalest answer was {staleness} ms old"));
     assert!(
         staleness < STALENESS_MAX_MS,
         "the stalest answer was {staleness} ms old"

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shared::{Change, Envelope, Position};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::{debug, info, warn};
 
 use super::{Driver, hydration, scrub};
@@ -23,7 +23,16 @@ impl Driver {
                 Effect::DropUnseen(attempt, floor) => {
                     let catalog = &mut self.following.catalog;
                     let dropped = catalog.drop_unseen(attempt, floor);
-                    info!(%floor, dropped, documents = catalog.catalog().documents(), "hydrated");
+                    let (documents, bytes) =
+                        (catalog.catalog().documents(), catalog.catalog().bytes());
+                    info!(
+                        %floor,
+                        dropped,
+                        documents,
+                        bytes_per_document = bytes / documents.max(1),
+                        duration_ms = self.hydration_asked_at.elapsed().as_millis(),
+                        "hydrated"
+                    );
                 }
                 Effect::DropUnscrubbed(mark, floor) => self.drop_unscrubbed(mark, floor),
                 Effect::ForgetTombstones(through) => {
@@ -50,6 +59,7 @@ impl Driver {
                 });
             }
             Effect::Hydrate(attempt, from, delay) => {
+                self.hydration_asked_at = Instant::now();
                 let inputs = self.inputs_sender.clone();
                 let writer = self.following.writer.clone();
                 self.hydrating.put(async move {
