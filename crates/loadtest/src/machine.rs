@@ -30,7 +30,13 @@ impl Machine {
         ];
         Ok(Self {
             processor: processor(&fs::read_to_string("/proc/cpuinfo")?),
-            kernel: kernel.trim().to_owned(),
+            // What follows the dash names a build, which tells nothing here.
+            kernel: kernel
+                .trim()
+                .split('-')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
             load: load.split(' ').next().unwrap_or_default().to_owned(),
             versions: versions
                 .iter()
