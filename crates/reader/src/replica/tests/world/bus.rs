@@ -215,13 +215,6 @@ impl World {
         }
     }
 
-    /// Whether the key's latest published change is a tombstone that has left the bus.
-    pub(super) fn is_purged(&self, key: u8) -> bool {
-        self.database
-            .state_of(key, self.bus.published_through)
-            .is_some_and(|(index, delete)| delete && index < self.bus.purged_through)
-    }
-
     fn bucket(&self, bucket: u32) -> Vec<Envelope> {
         (0..KEYS)
             .filter(|key| u32::from(*key) % BUCKETS == bucket)

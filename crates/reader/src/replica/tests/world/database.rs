@@ -82,10 +82,12 @@ impl Database {
         lowest.unwrap_or(self.history.len())
     }
 
-    /// Whether the key's latest change is a tombstone that is no longer kept.
-    pub(super) fn is_pruned(&self, key: u8) -> bool {
-        self.state_of(key, self.history.len())
-            .is_some_and(|(index, delete)| delete && index < self.pruned_through)
+    /// Whether one of the changes from `first` up to, not including, `end` deletes the key.
+    pub(super) fn is_deleted_between(&self, key: u8, first: usize, end: usize) -> bool {
+        let end = end.min(self.history.len()).max(first);
+        self.history[first..end]
+            .iter()
+            .any(|change| change.key == key && change.delete)
     }
 
     /// The last change of a key at or below `through`: its index and whether it deleted.

@@ -127,14 +127,20 @@ impl World {
                         "{key} is of this history"
                     );
                 }
-                // A purged tombstone leaves no trace: absence then tells of the later delete.
+                // A purged tombstone leaves no trace: absence then tells of the later delete, even
+                // where the document has been created again since.
                 held => assert!(
-                    held.is_none()
-                        && (delete || self.is_purged(key) || self.database.is_pruned(key)),
+                    held.is_none() && (delete || self.is_forgotten_after(key, index)),
                     "{key} is there: {held:?}"
                 ),
             }
         }
+    }
+
+    /// Whether a deletion of the key after `index` has left the bus or the database's pages.
+    fn is_forgotten_after(&self, key: u8, index: usize) -> bool {
+        let forgotten = self.bus.purged_through.max(self.database.pruned_through);
+        self.database.is_deleted_between(key, index + 1, forgotten)
     }
 
     /// Everything committed before the time that is confirmed is here.
