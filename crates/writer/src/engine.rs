@@ -12,7 +12,7 @@ use tracing::warn;
 
 use crate::{
     commit::{Committer, QUEUE_MAX},
-    leader::{Leader, LeaderCounters},
+    leader::{Leader, LeaderCounters, tip_of},
     publish::{PublishCounters, publish},
     render::{Codings, Renderer},
     store::{Store, Tip},
@@ -121,10 +121,7 @@ impl Engine {
 /// The last tip that the bus knows, so that the first commit can tell whether history stands.
 async fn known_tip(bus: &dyn Publisher) -> Option<Tip> {
     match timeout(META_PATIENCE, bus.meta()).await {
-        Ok(Ok(meta)) => meta.map(|meta| Tip {
-            position: meta.position(),
-            link: meta.tip,
-        }),
+        Ok(Ok(meta)) => meta.as_ref().map(tip_of),
         Ok(Err(error)) => {
             warn!(
                 error = &error as &dyn std::error::Error,

@@ -124,19 +124,44 @@ impl Leader {
     }
 
     async fn rounds(&self, term: u64) -> ! {
+        while let Err(error) = self.confirm_history().await {
+            self.fail_round(&error);
+            sleep(ROUND_PAUSE).await;
+        }
         let mut published_before = None;
         let mut upkeep = None;
         loop {
             match self.round(term, published_before, &mut upkeep).await {
                 Ok(published) => published_before = published,
                 Err(error) => {
-                    self.counters.rounds_failed.fetch_add(1, Ordering::Relaxed);
-                    warn!(error = &error as &dyn std::error::Error, "round failed");
+                    self.fail_round(&error);
                     published_before = None;
                 }
             }
             sleep(ROUND_PAUSE).await;
         }
+    }
+
+    fn fail_round(&self, error: &RoundError) {
+        self.counters.rounds_failed.fetch_add(1, Ordering::Relaxed);
+        warn!(error = error as &dyn std::error::Error, "round failed");
+    }
+
+    /// Comes before all else in a reign: does the database still have the history that the bus
+    /// knows? A backup may have been restored and written to since, until it is ahead by number.
+    /// Then anything mended or rebuilt in this epoch would mix the two.
+    async fn confirm_history(&self) -> Result<(), RoundError> {
+        let Some(meta) = self.bus.meta().await? else {
+            return Ok(());
+        };
+        let known = tip_of(&meta);
+        let before = self.store.feed().await?.tip.position.epoch;
+        let after = self.store.confirm(known).await?.position;
+        if before < after.epoch {
+            self.counters.forks.fetch_add(1, Ordering::Relaxed);
+            warn!(bus = %known.position, database = %after, "histories differ");
+        }
+        Ok(())
     }
 
     /// One look at the bus and what it asks for. Gives `published_through` as it was seen.
@@ -205,5 +230,13 @@ impl Leader {
             warn!(?refusal, "the rebuild was refused and starts over");
         }
         Ok(())
+    }
+}
+
+/// The last change that the bus knows of.
+pub(crate) fn tip_of(meta: &Meta) -> Tip {
+    Tip {
+        position: meta.position(),
+        link: meta.tip,
     }
 }

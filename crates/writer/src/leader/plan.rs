@@ -3,6 +3,7 @@
 use bus::Meta;
 use shared::Sequence;
 
+use super::tip_of;
 use crate::store::Tip;
 
 /// One round's work.
@@ -25,10 +26,7 @@ pub(super) fn plan(meta: Option<Meta>, tip: Tip, published_before: Option<Sequen
     let Some(meta) = meta else {
         return Plan::Rebuild;
     };
-    let known = Tip {
-        position: meta.position(),
-        link: meta.tip,
-    };
+    let known = tip_of(&meta);
     if tip.position < known.position {
         return Plan::Confirm(known);
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use bus::{Meta, Publication, PublishOutcome, Refusal};
 use shared::Slot;
 
-use super::{Leader, RoundError};
+use super::{Leader, RoundError, tip_of};
 use crate::store::{Change, Tip};
 
 /// Changes read, and published, at once.
@@ -46,10 +46,7 @@ impl Leader {
             match refusal_in(&outcomes) {
                 None => {}
                 Some(Refusal::Forked) => {
-                    return Ok(Swept::Forked(Tip {
-                        position: meta.position(),
-                        link: meta.tip,
-                    }));
+                    return Ok(Swept::Forked(tip_of(&meta)));
                 }
                 Some(_) => return Ok(Swept::Done),
             }
