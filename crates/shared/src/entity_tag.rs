@@ -5,8 +5,11 @@ use std::fmt;
 /// Octets of a tag's hash: 128 bits of blake3.
 pub const TAG_BYTES: usize = 16;
 
-/// Octets of a tag as a header field writes it: 32 hexadecimal digits between quotes.
-pub const TAG_FIELD_BYTES: usize = 2 * TAG_BYTES + 2;
+/// Octets of a tag's text: hexadecimal digits.
+pub const TAG_TEXT_BYTES: usize = 2 * TAG_BYTES;
+
+/// Octets of a tag as a header field writes it: its text between quotes.
+pub const TAG_FIELD_BYTES: usize = TAG_TEXT_BYTES + 2;
 
 /// A strong entity tag: the first 128 bits of blake3 over one representation's octets.
 ///
@@ -22,27 +25,44 @@ impl EntityTag {
         Self(tag)
     }
 
+    /// The tag's text. A read computes it, so this takes no look into a table and no branch.
+    pub fn to_text(self) -> [u8; TAG_TEXT_BYTES] {
+        let mut text = [0; TAG_TEXT_BYTES];
+        let (digits, _none_left) = text.as_chunks_mut::<8>();
+        let (quarters, _none_left) = self.0.as_chunks::<4>();
+        for (digits, quarter) in digits.iter_mut().zip(quarters) {
+            *digits = hexadecimal(u32::from_be_bytes(*quarter)).to_be_bytes();
+        }
+        text
+    }
+
     /// The tag as a header field writes it, quotes included.
     pub fn to_field(self) -> [u8; TAG_FIELD_BYTES] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut field = [b'"'; TAG_FIELD_BYTES];
-        for (index, octet) in self.0.into_iter().enumerate() {
-            field[1 + 2 * index] = DIGITS[usize::from(octet >> 4)];
-            field[2 + 2 * index] = DIGITS[usize::from(octet & 15)];
-        }
+        field[1..=TAG_TEXT_BYTES].copy_from_slice(&self.to_text());
         field
     }
 
     /// Whether a listed tag names this one, by weak comparison (RFC 9110 §8.8.3.2).
     pub fn matches_weakly(self, listed: &ListedTag<'_>) -> bool {
-        let field = self.to_field();
-        listed.opaque == &field[1..TAG_FIELD_BYTES - 1]
+        listed.opaque == self.to_text()
     }
 
     /// Whether a listed tag names this one, by strong comparison (RFC 9110 §8.8.3.2).
     pub fn matches_strongly(self, listed: &ListedTag<'_>) -> bool {
         !listed.weak && self.matches_weakly(listed)
     }
+}
+
+/// Eight digits, the first in the highest octet: half-octets are spread over octets, all at once,
+/// and then become `0` to `9` or `a` to `f`.
+const fn hexadecimal(number: u32) -> u64 {
+    let halves = number as u64;
+    let halves = (halves | halves << 16) & 0x0000_ffff_0000_ffff;
+    let halves = (halves | halves << 8) & 0x00ff_00ff_00ff_00ff;
+    let halves = (halves | halves << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    let is_letter = (halves + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+    halves + 0x3030_3030_3030_3030 + is_letter * (b'a' - b'9' - 1) as u64
 }
 
 impl fmt::Display for EntityTag {

@@ -108,3 +108,16 @@ fn a_tag_is_blake3_and_never_changes() {
     assert_eq!(format!("{tag:?}"), tag.to_string());
     assert_ne!(EntityTag::of(b"a"), EntityTag::of(b"b"));
 }
+
+#[test]
+fn every_octet_is_written_as_two_digits() {
+    for octet in 0..=u8::MAX {
+        let mut tag = EntityTag([0xa9; 16]);
+        for at in 0..16 {
+            tag.0[at] = octet.wrapping_add(u8::try_from(at).unwrap());
+        }
+        let digits: String = tag.0.iter().map(|octet| format!("{octet:02x}")).collect();
+        assert_eq!(tag.to_text(), digits.as_bytes());
+        assert_eq!(tag.to_string(), format!("\"{digits}\""));
+    }
+}
