@@ -41,7 +41,7 @@ pub use crate::entry::Hydration;
 
 use crate::entry::Entry;
 
-type Entries = Cache<EntryKey, Arc<Entry>, Bytes, DefaultHashBuilder, CountEvictions>;
+type Entries = Cache<EntryKey, Entry, Bytes, DefaultHashBuilder, CountEvictions>;
 
 /// Upper bound on the shards, each with its lock. Many, because a shard that grows moves all it
 /// holds while its readers wait: of a million documents, 4,096 at once.
@@ -56,6 +56,10 @@ const UNLIMITED_BYTES: u64 = 1 << 60;
 
 /// Sizes the shards and what the cache remembers of evicted keys; no limit.
 const DOCUMENTS_EXPECTED: usize = 1 << 20;
+
+/// What is kept of the buffer in which entries are put together, in octets. A larger one is given
+/// back at once.
+const SCRATCH_BYTES_MAX: usize = 64 * 1024;
 
 /// How a catalog is sized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +83,7 @@ pub enum Applied {
 #[derive(Debug, Clone)]
 pub enum Lookup {
     /// The document, never a tombstone and never expired.
-    Hit(Arc<Entry>),
+    Hit(Entry),
     /// There is no such document at the reader's position, or it has expired.
     Absent,
     /// The catalog is not ready, the document may have been evicted, or it expires and no heartbeat
@@ -106,6 +110,7 @@ pub fn catalog(config: CatalogConfig) -> (Catalog, CatalogWriter) {
         catalog: catalog.clone(),
         clock: Setter::default(),
         tombstones: BTreeSet::new(),
+        scratch: Vec::new(),
     };
     (catalog, writer)
 }
@@ -200,6 +205,8 @@ pub struct CatalogWriter {
     clock: Setter,
     /// Every tombstone held, so that forgetting some does not walk through the documents.
     tombstones: BTreeSet<Tombstone>,
+    /// Where entries are put together; at most [`SCRATCH_BYTES_MAX`] of it are kept.
+    scratch: Vec<u8>,
 }
 
 impl CatalogWriter {
@@ -221,7 +228,8 @@ impl CatalogWriter {
             }
             return Applied::Older;
         }
-        let entry = Arc::new(Entry::of(envelope));
+        let entry = Entry::of(envelope, &mut self.scratch);
+        self.scratch.shrink_to(SCRATCH_BYTES_MAX);
         match (seen_by, &held) {
             (Some(hydration), _) => entry.mark(hydration),
             (None, Some(held)) => entry.inherit_mark(held),
@@ -233,16 +241,16 @@ impl CatalogWriter {
         }
         inner.counts.add(&entry);
         if entry.is_tombstone() {
-            self.tombstones.insert(Tombstone(Arc::clone(&entry)));
+            self.tombstones.insert(Tombstone(entry.clone()));
         }
-        inner.entries.insert(EntryKey(Arc::clone(&entry)), entry);
+        inner.entries.insert(EntryKey(entry.clone()), entry);
         Applied::Newer
     }
 
     /// Drops every entry that the hydration did not see and whose position is at or below `floor`
     /// (an older epoch's always is), and says how many. Walks through the set.
     pub fn drop_unseen(&mut self, hydration: Hydration, floor: Position) -> usize {
-        let unseen: Vec<Arc<Entry>> = self
+        let unseen: Vec<Entry> = self
             .catalog
             .0
             .entries
@@ -263,7 +271,7 @@ impl CatalogWriter {
         while let Some(Tombstone(entry)) = self.tombstones.first()
             && entry.position() <= through
         {
-            let entry = Arc::clone(entry);
+            let entry = entry.clone();
             self.remove(&entry);
             forgotten += 1;
         }
@@ -282,12 +290,12 @@ impl CatalogWriter {
     }
 
     /// Removes exactly this entry, if it is still the one held.
-    fn remove(&mut self, entry: &Arc<Entry>) -> bool {
+    fn remove(&mut self, entry: &Entry) -> bool {
         let inner = &self.catalog.0;
-        self.tombstones.remove(&Tombstone(Arc::clone(entry)));
+        self.tombstones.remove(&Tombstone(entry.clone()));
         let removed = inner
             .entries
-            .remove_if(&KeyRef::from(entry.key()), |held| Arc::ptr_eq(held, entry));
+            .remove_if(&KeyRef::from(entry.key()), |held| held.is(entry));
         if removed.is_some() {
             inner.counts.remove(entry);
         }

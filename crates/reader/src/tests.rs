@@ -6,6 +6,7 @@ mod catalog;
 mod conditional;
 mod config;
 mod data;
+mod entry;
 mod expiry;
 mod follow;
 mod negotiate;

@@ -7,10 +7,7 @@
 //! leads now. A late heartbeat thus makes no expired document appear again.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::atomic::{AtomicI64, Ordering},
     time::Duration,
 };
 
@@ -88,7 +85,7 @@ impl Setter {
 
 impl Catalog {
     /// A hit, unless it is one no more.
-    pub(super) fn unless_expired(&self, entry: Arc<Entry>) -> Lookup {
+    pub(super) fn unless_expired(&self, entry: Entry) -> Lookup {
         let Some(at) = entry.expires_at() else {
             return Lookup::Hit(entry);
         };

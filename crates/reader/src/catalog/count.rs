@@ -40,8 +40,8 @@ impl Counts {
 #[derive(Debug, Clone)]
 pub(super) struct Bytes;
 
-impl Weighter<EntryKey, Arc<Entry>> for Bytes {
-    fn weight(&self, _key: &EntryKey, val: &Arc<Entry>) -> u64 {
+impl Weighter<EntryKey, Entry> for Bytes {
+    fn weight(&self, _key: &EntryKey, val: &Entry) -> u64 {
         val.bytes() as u64
     }
 }
@@ -50,11 +50,11 @@ impl Weighter<EntryKey, Arc<Entry>> for Bytes {
 #[derive(Debug, Clone)]
 pub(super) struct CountEvictions(pub(super) Arc<Counts>);
 
-impl Lifecycle<EntryKey, Arc<Entry>> for CountEvictions {
+impl Lifecycle<EntryKey, Entry> for CountEvictions {
     type RequestState = ();
 
     // Not `on_evict`: the cache calls that for replaced values as well.
-    fn before_evict(&self, _state: &mut (), _key: &EntryKey, val: &mut Arc<Entry>) {
+    fn before_evict(&self, _state: &mut (), _key: &EntryKey, val: &mut Entry) {
         self.0.evictions.fetch_add(1, Ordering::Relaxed);
         self.0.remove(val);
     }

@@ -1,9 +1,6 @@
 //! Keys of the catalog: entries find themselves, look-ups borrow.
 
-use std::{
-    hash::{Hash, Hasher},
-    sync::Arc,
-};
+use std::hash::{Hash, Hasher};
 
 use quick_cache::Equivalent;
 use shared::ResourceKey;
@@ -46,7 +43,7 @@ impl<'a> From<&'a str> for KeyRef<'a> {
 /// The cache's key: the entry itself, whose block begins with its key. So a key costs one pointer,
 /// and comparing it reads memory that the answer needs anyway.
 #[derive(Debug, Clone)]
-pub(super) struct EntryKey(pub(super) Arc<Entry>);
+pub(super) struct EntryKey(pub(super) Entry);
 
 impl PartialEq for EntryKey {
     fn eq(&self, other: &Self) -> bool {

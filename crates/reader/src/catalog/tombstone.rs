@@ -1,12 +1,12 @@
 //! Tombstones in the order in which they may be forgotten.
 
-use std::{cmp::Ordering, sync::Arc};
+use std::cmp::Ordering;
 
 use crate::entry::Entry;
 
 /// A tombstone in order of position; the key tells apart what a defect elsewhere numbered alike.
 #[derive(Debug)]
-pub(super) struct Tombstone(pub(super) Arc<Entry>);
+pub(super) struct Tombstone(pub(super) Entry);
 
 impl Ord for Tombstone {
     fn cmp(&self, other: &Self) -> Ordering {

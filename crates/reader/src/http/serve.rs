@@ -2,8 +2,9 @@
 //!
 //! # Budget
 //!
-//! A 200 or 304 allocates twice, both for the header map, whatever the length of the document;
-//! anything else allocates nothing (`tests/serve.rs` counts). A document that expires costs a look
+//! A 200 allocates six times, a 304 four times, whatever the length of the document: twice for the
+//! header map, once for each value that is the document's own, once to keep the content. Anything
+//! else allocates nothing (`tests/serve.rs` counts). A document that expires costs a look
 //! or two at the monotonic clock, and its Cache-Control may be formatted. No lock is held but for the look-up,
 //! in shared mode. Nothing is awaited, formatted, hashed (but the key), compressed or logged.
 //! Date is not set here: the connection writes it, from a copy that it renews once a second.
@@ -77,7 +78,7 @@ pub fn respond<'a>(
         return Answer::Absent;
     };
     let if_none_match = values(headers, &header::IF_NONE_MATCH);
-    if is_held(if_none_match, selected.opaque_tag()) {
+    if is_held(if_none_match, &selected.opaque_tag()) {
         Answer::NotModified(not_modified(cache_control, &entry, selected))
     } else {
         Answer::Document(document(cache_control, &entry, selected, method))
@@ -112,7 +113,7 @@ fn document(
     let content = if method == Method::HEAD {
         Bytes::new()
     } else {
-        selected.octets()
+        selected.body()
     };
     let mut headers = common_fields(cache_control, entry, selected);
     headers.insert(header::CONTENT_TYPE, JSON);

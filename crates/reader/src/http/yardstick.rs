@@ -94,7 +94,7 @@ impl Yardsticks {
         let Some(identity) = entry.representations().next() else {
             return self.plane.absent();
         };
-        let parsed: Result<Value, _> = serde_json::from_slice(&identity.octets());
+        let parsed: Result<Value, _> = serde_json::from_slice(identity.octets());
         match parsed.and_then(|value| serde_json::to_vec(&value)) {
             Ok(json) => self.document(Bytes::from(json)),
             Err(error) => {

@@ -1,9 +1,9 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use shared::{ContentCoding, Position};
+use shared::Position;
 
-use super::{at, at_epoch, delete, empty, holding, put, put_at, put_coded};
+use super::{at, at_epoch, delete, empty, holding, put, put_at};
 use crate::{
     catalog::{Applied, Catalog, CatalogConfig, Hydration, Lookup, catalog},
     entry::Entry,
@@ -12,7 +12,7 @@ use crate::{
 const FIRST: Hydration = Hydration(0);
 const SECOND: Hydration = Hydration(1);
 
-fn hit(catalog: &Catalog, key: &str) -> Arc<Entry> {
+fn hit(catalog: &Catalog, key: &str) -> Entry {
     match catalog.lookup(key) {
         Lookup::Hit(entry) => entry,
         other => panic!("{key} is {other:?}"),
@@ -202,32 +202,6 @@ fn bytes_follow_what_is_held() {
     assert!(catalog.bytes() < one);
     writer.forget_tombstones(at(2));
     assert_eq!(catalog.bytes(), 0);
-}
-
-#[test]
-fn an_entry_costs_what_its_documentation_says() {
-    assert_eq!(size_of::<Entry>() + 16, 128, "the entry and its counters");
-    let small = put("posts/a", 1, "0123456789");
-    let table_and_octets = |lengths: &[_]| {
-        let envelope = put_coded("posts/a", 1, lengths);
-        Entry::of(&envelope).bytes() - Entry::of(&small).bytes() + 10 + 2
-    };
-    let identity = (ContentCoding::Identity, 1000);
-    assert_eq!(table_and_octets(&[identity]), 1000 + 4);
-    let coded = (ContentCoding::Gzip, 100);
-    assert_eq!(
-        table_and_octets(&[identity, coded]),
-        1000 + 4 + 100 + 34 + 3 + 2 * 16
-    );
-    // Against the allocator: all but the average place in the cache (56) and the count of the Arc.
-    let envelope = put_coded("posts/a", 1, &[identity, coded]);
-    let mut entry = None;
-    let counted = allocation_counter::measure(|| entry = Some(Arc::new(Entry::of(&envelope))));
-    let entry = entry.unwrap();
-    assert_eq!(
-        counted.bytes_current,
-        i64::try_from(entry.bytes()).unwrap() - 56
-    );
 }
 
 #[test]
