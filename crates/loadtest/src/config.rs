@@ -4,7 +4,14 @@ use std::{path::PathBuf, time::Duration};
 
 use service::config::{ConfigExit, Environment, Program, Setting, Settings, values};
 
+use crate::suite::Suite;
+
 const SETTINGS: &[Setting] = &[
+    Setting::new(
+        "ONLY",
+        None,
+        "What to measure: suites with commas between them, by default all",
+    ),
     Setting::new(
         "DURATION",
         Some("5s"),
@@ -57,6 +64,8 @@ const PROGRAM: Program = Program {
 /// What a run is told.
 #[derive(Debug)]
 pub(crate) struct Config {
+    /// `ONLY`: by default all, in the order of [`Suite::ALL`].
+    pub(crate) suites: Vec<Suite>,
     /// `DURATION` of one measurement: 1 to 60 s, by default 5. Whole seconds: wrk knows no others.
     pub(crate) duration_secs: u64,
     /// `ROUNDS`: 1 to 99, by default 3.
@@ -88,6 +97,7 @@ impl Config {
         A: Into<std::ffi::OsString> + Clone,
     {
         let mut settings = Settings::gather(&PROGRAM, arguments, environment)?;
+        let suites = settings.optional("ONLY", Suite::parse_list);
         let duration_secs = settings.required("DURATION", whole_seconds);
         let rounds = settings.count("ROUNDS", 1..=99);
         let connections = settings.count("CONNECTIONS", 1..=1024);
@@ -98,6 +108,7 @@ impl Config {
         let scripts = settings.path("SCRIPTS_DIR");
         settings.finish(|| {
             Ok(Self {
+                suites: suites?.unwrap_or_else(|| Suite::ALL.to_vec()),
                 duration_secs: duration_secs?,
                 rounds: rounds?,
                 connections: connections?,

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    chart,
     config::Config,
     decimal::{grouped, one_decimal, ratio, two_decimals},
     machine::{Machine, processor},
-    measure::{Measured, Measurement},
     processor::{parse_list, parse_ticks},
-    scenario::Role,
-    summary::{median, summarise},
-    wrk::{self, Seen},
+    reads::{
+        chart,
+        measure::{Measured, Measurement},
+        scenario::Role,
+        summary::{median, summarise},
+        wrk::{self, Seen},
+    },
 };
 
 fn measurement(requests: u64, used_nanos: u64) -> Measurement {
@@ -142,6 +144,7 @@ fn settings_have_limits() {
         ("DURATION", ["2000ms", "1m"], ["1500ms", "0"]),
         ("ROUNDS", ["1", "99"], ["0", "100"]),
         ("CONNECTIONS", ["1", "1024"], ["0", "1025"]),
+        ("ONLY", ["reads", " reads ,reads"], ["writes-", "reads,"]),
         ("RESULT_NAME", ["a-1_b.c", "x"], ["../x", ".x"]),
     ] {
         for value in good {

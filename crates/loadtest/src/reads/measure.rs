@@ -4,14 +4,12 @@
 use reqwest::header::CONTENT_ENCODING;
 use service::process::BoxError;
 
-use crate::{
-    config::Config,
-    processor::{Cores, used_nanos},
-    say,
+use super::{
     scenario::{self, Role, Scenario},
-    stand::Stand,
+    servers::Servers,
     wrk::{self, Load, Seen},
 };
+use crate::{processor::used_nanos, say, suite::Bench};
 
 /// How long each scenario runs before the rounds, in seconds: connections, caches and frequencies
 /// come up to speed.
@@ -36,25 +34,21 @@ pub(crate) struct Measurement {
 ///
 /// # Errors
 /// A server answers anything but what its scenario expects, or wrk cannot be run.
-pub(crate) async fn all(
-    stand: &Stand,
-    config: &Config,
-    cores: &Cores,
-) -> Result<Vec<Measured>, BoxError> {
-    let scenarios = scenario::all(&stand.sample, stand.has_gateway());
+pub(crate) async fn all(servers: &Servers, bench: &Bench<'_>) -> Result<Vec<Measured>, BoxError> {
+    let scenarios = scenario::all(&servers.sample, servers.has_gateway());
     for scenario in &scenarios {
-        check(stand, scenario).await?;
-        once(stand, scenario, config, cores, WARM_UP_SECS)?;
+        check(servers, scenario).await?;
+        once(servers, scenario, bench, WARM_UP_SECS)?;
     }
     let empty = |scenario: &Scenario| Measured {
         name: scenario.name,
         rounds: Vec::new(),
     };
     let mut all: Vec<Measured> = scenarios.iter().map(empty).collect();
-    for round in 1..=config.rounds {
-        say(&format!("round {round} of {}", config.rounds));
+    for round in 1..=bench.config.rounds {
+        say(&format!("round {round} of {}", bench.config.rounds));
         for (scenario, measured) in scenarios.iter().zip(&mut all) {
-            let measurement = once(stand, scenario, config, cores, config.duration_secs)?;
+            let measurement = once(servers, scenario, bench, bench.config.duration_secs)?;
             measured.rounds.push(measurement);
         }
     }
@@ -62,13 +56,16 @@ pub(crate) async fn all(
 }
 
 /// Asks once, to see that what will be measured is what is meant.
-async fn check(stand: &Stand, scenario: &Scenario) -> Result<(), BoxError> {
-    // The many keys of a script stand in the script.
+async fn check(servers: &Servers, scenario: &Scenario) -> Result<(), BoxError> {
+    // The many keys of a script servers in the script.
     let target = match scenario.target {
         "/" if scenario.asked == Role::Reader => scenario::POST,
         target => target,
     };
-    let mut request = stand.http.get(stand.url(scenario.asked, target)?);
+    let mut request = servers
+        .launcher
+        .http
+        .get(servers.url(scenario.asked, target)?);
     for (name, value) in scenario
         .fields
         .iter()
@@ -87,27 +84,26 @@ async fn check(stand: &Stand, scenario: &Scenario) -> Result<(), BoxError> {
 }
 
 fn once(
-    stand: &Stand,
+    servers: &Servers,
     scenario: &Scenario,
-    config: &Config,
-    cores: &Cores,
+    bench: &Bench<'_>,
     duration_secs: u64,
 ) -> Result<Measurement, BoxError> {
     let used = || -> Result<Vec<(Role, u64)>, BoxError> {
         let roles = scenario.costs.iter();
         roles
-            .map(|&role| Ok((role, used_nanos(stand.pid(role)?)?)))
+            .map(|&role| Ok((role, used_nanos(servers.pid(role)?)?)))
             .collect()
     };
     let before = used()?;
     let seen = wrk::run(&Load {
-        pin: &cores.on_client(),
-        scripts: &config.scripts,
+        pin: &bench.cores.on_client(),
+        scripts: &bench.config.scripts,
         script: scenario.script,
-        connections: config.connections,
+        connections: bench.config.connections,
         duration_secs,
         fields: &scenario.fields,
-        url: &stand.url(scenario.asked, scenario.target)?,
+        url: &servers.url(scenario.asked, scenario.target)?,
     })?;
     let mut used = used()?;
     for ((_, after), (_, before)) in used.iter_mut().zip(before) {

@@ -1,10 +1,10 @@
 //! What the rounds come to: medians, and ratios to the baseline.
 
-use crate::{
-    decimal::ratio,
+use super::{
     measure::{Measured, Measurement},
     scenario::Role,
 };
+use crate::decimal::ratio;
 
 /// One scenario over all rounds. Every number is a median of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]

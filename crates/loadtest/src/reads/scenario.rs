@@ -1,6 +1,6 @@
 //! What is asked of whom.
 
-use crate::stand::Sample;
+use super::servers::Sample;
 
 /// A server that takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
