@@ -28,6 +28,11 @@ const SETTINGS: &[Setting] = &[
         "Connections that each ask again once they are answered, 1 to 1024",
     ),
     Setting::new(
+        "DOCUMENTS",
+        Some("1000000"),
+        "How many posts very many are, 1000 to 5000000",
+    ),
+    Setting::new(
         "RESULTS_DIR",
         Some("loadtest/results"),
         "Where the report and the chart are written",
@@ -72,6 +77,8 @@ pub(crate) struct Config {
     pub(crate) rounds: u64,
     /// `CONNECTIONS` of wrk: 1 to 1024, by default 64.
     pub(crate) connections: u64,
+    /// `DOCUMENTS`, where very many are meant: 1,000 to 5,000,000, by default 1,000,000.
+    pub(crate) documents: u64,
     /// `RESULTS_DIR`: by default `loadtest/results`.
     pub(crate) results: PathBuf,
     /// `RESULT_NAME`: by default `latest`.
@@ -101,6 +108,7 @@ impl Config {
         let duration_secs = settings.required("DURATION", whole_seconds);
         let rounds = settings.count("ROUNDS", 1..=99);
         let connections = settings.count("CONNECTIONS", 1..=1024);
+        let documents = settings.count("DOCUMENTS", 1000..=5_000_000);
         let results = settings.path("RESULTS_DIR");
         let name = settings.required("RESULT_NAME", file_name);
         let build = settings.text("BUILD");
@@ -112,6 +120,7 @@ impl Config {
                 duration_secs: duration_secs?,
                 rounds: rounds?,
                 connections: connections?,
+                documents: documents?,
                 results: results?,
                 name: name?,
                 build: build?,

@@ -1,6 +1,9 @@
 //! Servers of a run: each a process of its own, private and on loopback. They end with their
 //! [`Node`].
 
+pub(crate) mod posts;
+pub(crate) mod source;
+
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},

@@ -9,7 +9,11 @@ use super::{
     servers::Servers,
     wrk::{self, Load, Seen},
 };
-use crate::{processor::used_nanos, say, suite::Bench};
+use crate::{
+    processor::{ended_children_nanos, used_nanos},
+    say,
+    suite::Bench,
+};
 
 /// How long each scenario runs before the rounds, in seconds: connections, caches and frequencies
 /// come up to speed.
@@ -28,17 +32,26 @@ pub(crate) struct Measurement {
     pub(crate) seen: Seen,
     /// Who worked, and for how many nanoseconds.
     pub(crate) used: Vec<(Role, u64)>,
+    /// The same for wrk.
+    pub(crate) client_nanos: u64,
 }
 
 /// Measures everything.
 ///
 /// # Errors
 /// A server answers anything but what its scenario expects, or wrk cannot be run.
-pub(crate) async fn all(servers: &Servers, bench: &Bench<'_>) -> Result<Vec<Measured>, BoxError> {
-    let scenarios = scenario::all(&servers.sample, servers.has_gateway());
+pub(crate) async fn all(
+    servers: &mut Servers,
+    bench: &Bench<'_>,
+) -> Result<Vec<Measured>, BoxError> {
+    let scenarios = scenario::all(
+        &servers.sample,
+        bench.config.documents,
+        servers.has_gateway(),
+    );
     for scenario in &scenarios {
         check(servers, scenario).await?;
-        once(servers, scenario, bench, WARM_UP_SECS)?;
+        once(servers, scenario, bench, WARM_UP_SECS).await?;
     }
     let empty = |scenario: &Scenario| Measured {
         name: scenario.name,
@@ -48,8 +61,9 @@ pub(crate) async fn all(servers: &Servers, bench: &Bench<'_>) -> Result<Vec<Meas
     for round in 1..=bench.config.rounds {
         say(&format!("round {round} of {}", bench.config.rounds));
         for (scenario, measured) in scenarios.iter().zip(&mut all) {
-            let measurement = once(servers, scenario, bench, bench.config.duration_secs)?;
+            let measurement = once(servers, scenario, bench, bench.config.duration_secs).await?;
             measured.rounds.push(measurement);
+            servers.check()?;
         }
     }
     Ok(all)
@@ -83,7 +97,7 @@ async fn check(servers: &Servers, scenario: &Scenario) -> Result<(), BoxError> {
     Err(format!("{}: answered {status}, coded {coding:?}", scenario.name).into())
 }
 
-fn once(
+async fn once(
     servers: &Servers,
     scenario: &Scenario,
     bench: &Bench<'_>,
@@ -95,16 +109,19 @@ fn once(
             .map(|&role| Ok((role, used_nanos(servers.pid(role)?)?)))
             .collect()
     };
-    let before = used()?;
-    let seen = wrk::run(&Load {
-        pin: &bench.cores.on_client(),
-        scripts: &bench.config.scripts,
-        script: scenario.script,
+    let load = Load {
+        pin: bench.cores.on_client(),
+        scripts: bench.config.scripts.clone(),
+        targets: servers.targets(scenario)?,
+        pipelined: scenario.pipelined,
         connections: bench.config.connections,
         duration_secs,
-        fields: &scenario.fields,
-        url: &servers.url(scenario.asked, scenario.target)?,
-    })?;
+        fields: scenario.fields.clone(),
+        url: servers.url(scenario.asked, scenario.target)?,
+    };
+    let client_before = ended_children_nanos()?;
+    let before = used()?;
+    let seen = wrk::run(load).await?;
     let mut used = used()?;
     for ((_, after), (_, before)) in used.iter_mut().zip(before) {
         *after -= before;
@@ -112,5 +129,9 @@ fn once(
     if seen.errors > 0 || seen.requests == 0 {
         return Err(format!("{}: {seen:?}", scenario.name).into());
     }
-    Ok(Measurement { seen, used })
+    Ok(Measurement {
+        seen,
+        used,
+        client_nanos: ended_children_nanos()? - client_before,
+    })
 }

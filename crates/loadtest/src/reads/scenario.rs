@@ -1,13 +1,23 @@
 //! What is asked of whom.
 
-use super::servers::Sample;
+use super::{sample::Sample, targets::Targets};
 
 /// A server that takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Answers fixed octets: the baseline.
+    /// Answers fixed octets by one read and one write: the baseline.
+    Floor,
+    /// Answers fixed octets.
     Nginx,
+    /// Answers from its cache.
+    Varnish,
+    /// The reader's catalog behind axum.
+    Axum,
+    /// The reader's catalog behind hyper.
+    Hyper,
     Reader,
+    /// A reader of very many posts.
+    Many,
     Redis,
     /// A gateway before the reader.
     Haproxy,
@@ -16,8 +26,12 @@ pub(crate) enum Role {
 impl Role {
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::Floor => "floor",
             Self::Nginx => "nginx",
-            Self::Reader => "reader",
+            Self::Varnish => "Varnish",
+            Self::Axum => "axum",
+            Self::Hyper => "hyper",
+            Self::Reader | Self::Many => "reader",
             Self::Redis => "Redis",
             Self::Haproxy => "HAProxy",
         }
@@ -33,10 +47,13 @@ pub(crate) struct Scenario {
     pub(crate) asked: Role,
     /// Who works for an answer: their processor time is what it costs.
     pub(crate) costs: &'static [Role],
+    /// What is asked for; where there are many, one of them.
     pub(crate) target: &'static str,
+    pub(crate) targets: Targets,
+    /// Requests that a connection sends at once.
+    pub(crate) pipelined: u64,
     /// Header fields, as `Name: value`.
     pub(crate) fields: Vec<String>,
-    pub(crate) script: &'static str,
     /// The status that answers must have.
     pub(crate) status: u16,
     /// The Content-Encoding that answers must have.
@@ -47,33 +64,73 @@ pub(crate) struct Scenario {
 pub(crate) const POST: &str = "/post?id=post-0001";
 /// The post that is long enough to be worth coding.
 pub(crate) const LONG_POST: &str = "/post?id=long";
+/// A post of 64 KiB.
+pub(crate) const LONGEST_POST: &str = "/post?id=longest";
+/// One of very many.
+pub(crate) const FIRST_POST: &str = "/post?id=post-0000000";
 
-const ONE: &str = "report.lua";
-const MANY: &str = "many.lua";
+const READER: &[Role] = &[Role::Reader];
+const MANY: &[Role] = &[Role::Many];
 
-/// All of them; the first is the baseline. The gateway is asked where there is one.
-pub(crate) fn all(sample: &Sample, has_gateway: bool) -> Vec<Scenario> {
-    const READER: &[Role] = &[Role::Reader];
-    let reader = |name, target| Scenario {
-        name,
-        asked: Role::Reader,
-        costs: READER,
-        target,
-        fields: Vec::new(),
-        script: ONE,
-        status: 200,
-        coding: None,
-    };
-    let mut all = vec![
+/// All of them; the first is the baseline. `documents` is how many the reader of many holds. The gateway is asked where there is one.
+pub(crate) fn all(sample: &Sample, documents: u64, has_gateway: bool) -> Vec<Scenario> {
+    let mut all = baselines();
+    all.extend(reads(sample, documents));
+    all.extend([
+        reader("`/post-marshal`", "/post-marshal?id=post-0001"),
         Scenario {
-            asked: Role::Nginx,
-            costs: &[Role::Nginx],
-            ..reader("nginx `return 200`", "/")
+            costs: &[Role::Reader, Role::Redis],
+            ..reader("`/post-redis`", "/post-redis?id=post-0001")
         },
+    ]);
+    if has_gateway {
+        all.push(Scenario {
+            asked: Role::Haproxy,
+            costs: &[Role::Haproxy, Role::Reader],
+            ..reader("`/post` through HAProxy", POST)
+        });
+    }
+    all
+}
+
+/// What the reader is measured against. They are asked for what it is asked for.
+fn baselines() -> Vec<Scenario> {
+    let asked = |name, asked, costs| Scenario {
+        asked,
+        costs,
+        ..reader(name, POST)
+    };
+    vec![
+        asked("epoll floor", Role::Floor, &[Role::Floor]),
+        asked("nginx `return 200`", Role::Nginx, &[Role::Nginx]),
+        asked("Varnish, a hit", Role::Varnish, &[Role::Varnish]),
+        asked("axum, one key", Role::Axum, &[Role::Axum]),
+        asked("hyper, one key", Role::Hyper, &[Role::Hyper]),
+        Scenario {
+            pipelined: 16,
+            ..asked("hyper, 16 pipelined", Role::Hyper, &[Role::Hyper])
+        },
+    ]
+}
+
+fn reads(sample: &Sample, documents: u64) -> Vec<Scenario> {
+    let many = |name, targets| Scenario {
+        asked: Role::Many,
+        costs: MANY,
+        targets,
+        ..reader(name, FIRST_POST)
+    };
+    vec![
         reader("`/post`, one key", POST),
         Scenario {
-            script: MANY,
-            ..reader("`/post`, 1,000 keys", "/")
+            targets: Targets::Thousand,
+            ..reader("`/post`, 1,000 keys", POST)
+        },
+        many("`/post`, Zipf", Targets::Zipf(documents)),
+        many("`/post`, uniform", Targets::Uniform(documents)),
+        Scenario {
+            pipelined: 16,
+            ..reader("`/post`, 16 pipelined", POST)
         },
         Scenario {
             fields: vec![format!("If-None-Match: {}", sample.tag)],
@@ -86,18 +143,25 @@ pub(crate) fn all(sample: &Sample, has_gateway: bool) -> Vec<Scenario> {
             coding: Some("br"),
             ..reader("`/post`, 4 KiB as br", LONG_POST)
         },
-        reader("`/post-marshal`", "/post-marshal?id=post-0001"),
+        reader("`/post`, 64 KiB", LONGEST_POST),
         Scenario {
-            costs: &[Role::Reader, Role::Redis],
-            ..reader("`/post-redis`", "/post-redis?id=post-0001")
+            fields: vec!["Accept-Encoding: br".to_owned()],
+            coding: Some("br"),
+            ..reader("`/post`, 64 KiB as br", LONGEST_POST)
         },
-    ];
-    if has_gateway {
-        all.push(Scenario {
-            asked: Role::Haproxy,
-            costs: &[Role::Haproxy, Role::Reader],
-            ..reader("`/post` through HAProxy", POST)
-        });
+    ]
+}
+
+fn reader(name: &'static str, target: &'static str) -> Scenario {
+    Scenario {
+        name,
+        asked: Role::Reader,
+        costs: READER,
+        target,
+        targets: Targets::One,
+        pipelined: 1,
+        fields: Vec::new(),
+        status: 200,
+        coding: None,
     }
-    all
 }

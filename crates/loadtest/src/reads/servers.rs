@@ -1,42 +1,35 @@
 //! The servers of this suite, with the documents in them.
 
-use std::{fs, net::SocketAddr};
+use std::{io, path::PathBuf};
 
-use reqwest::header::{ETAG, HeaderMap};
 use service::process::BoxError;
 use testkit::{Postgres, redis::RedisServer};
 
 use super::{
-    posts,
-    scenario::{POST, Role},
-    settings,
+    baselines::Baselines,
+    sample::Sample,
+    scenario::{POST, Role, Scenario},
+    targets::Targets,
 };
 use crate::{
-    stand::{Launcher, Node, find, loopback, redis_pid},
+    say,
+    stand::{Launcher, Node, posts, redis_pid, source::Source},
     suite::Bench,
 };
-
-/// One answer to the request that most scenarios make.
-#[derive(Debug)]
-pub(crate) struct Sample {
-    /// The value of ETag.
-    pub(crate) tag: String,
-    headers: HeaderMap,
-    content: String,
-}
 
 /// The servers, with the posts in them.
 #[derive(Debug)]
 pub(crate) struct Servers {
     pub(crate) sample: Sample,
     pub(crate) launcher: Launcher,
-    nginx: Node,
+    baselines: Baselines,
     reader: Node,
-    haproxy: Option<Node>,
+    many_reader: Node,
     redis_pid: u32,
+    source: Source,
     // Only kept alive, in the order in which they end.
     _writer: Node,
-    _redis: RedisServer,
+    _redis: [RedisServer; 2],
     _postgres: Postgres,
 }
 
@@ -56,22 +49,35 @@ impl Servers {
             .reader(&pin, &redis.url(), &["--yardsticks"])
             .await?;
         posts::write(&launcher.http, writer.address, reader.address).await?;
-        let sample = Sample::take(&launcher.http, &reader.url(POST)).await?;
+        let sample = Sample::take(&launcher.http, &reader, POST).await?;
+        say("filling a Redis with very many posts");
+        let many_redis = RedisServer::start().await;
+        let source = Source::start(&many_redis.url(), bench.config.documents, None).await?;
+        let many_reader = launcher.reader(&pin, &many_redis.url(), &[]).await?;
         Ok(Self {
-            nginx: nginx(&launcher, &pin, &sample).await?,
-            haproxy: haproxy(&launcher, &pin, reader.address).await?,
+            baselines: Baselines::start(&launcher, &pin, &sample, &reader, &redis.url()).await?,
             redis_pid: redis_pid(&redis).await?,
             reader,
+            many_reader,
             sample,
+            source,
             _writer: writer,
-            _redis: redis,
+            _redis: [redis, many_redis],
             _postgres: postgres,
             launcher,
         })
     }
 
     pub(crate) fn has_gateway(&self) -> bool {
-        self.haproxy.is_some()
+        self.baselines.node(Role::Haproxy).is_some()
+    }
+
+    /// Whether what nobody looks at still does its work.
+    ///
+    /// # Errors
+    /// It does not.
+    pub(crate) fn check(&mut self) -> Result<(), BoxError> {
+        self.source.check()
     }
 
     /// The URL of a target.
@@ -80,6 +86,18 @@ impl Servers {
     /// Nobody takes that role, or speaks HTTP in it.
     pub(crate) fn url(&self, role: Role, target: &str) -> Result<String, BoxError> {
         Ok(self.node(role)?.url(target))
+    }
+
+    /// The file of a scenario's targets, where wrk needs one.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn targets(&self, scenario: &Scenario) -> io::Result<Option<PathBuf>> {
+        if scenario.targets == Targets::One && scenario.pipelined == 1 {
+            return Ok(None);
+        }
+        let targets = scenario.targets;
+        targets.file(&self.launcher, scenario.target).map(Some)
     }
 
     /// The process whose time a role costs.
@@ -95,63 +113,10 @@ impl Servers {
 
     fn node(&self, role: Role) -> Result<&Node, BoxError> {
         let node = match role {
-            Role::Nginx => Some(&self.nginx),
             Role::Reader => Some(&self.reader),
-            Role::Haproxy => self.haproxy.as_ref(),
-            Role::Redis => None,
+            Role::Many => Some(&self.many_reader),
+            role => self.baselines.node(role),
         };
         node.ok_or_else(|| format!("{} takes no requests here", role.name()).into())
     }
-}
-
-impl Sample {
-    async fn take(http: &reqwest::Client, url: &str) -> Result<Self, BoxError> {
-        let answer = http.get(url).send().await?.error_for_status()?;
-        let headers = answer.headers().clone();
-        let tag = headers.get(ETAG).ok_or("the reader sent no ETag")?;
-        Ok(Self {
-            tag: tag.to_str()?.to_owned(),
-            headers,
-            content: answer.text().await?,
-        })
-    }
-
-    /// How many octets the content has.
-    pub(crate) fn content_bytes(&self) -> usize {
-        self.content.len()
-    }
-}
-
-async fn nginx(launcher: &Launcher, pin: &[String], sample: &Sample) -> Result<Node, BoxError> {
-    let nginx = find("nginx").ok_or("nginx is not installed: scripts/install-load-tools")?;
-    let listen = loopback()?;
-    let directory = launcher.directory();
-    let settings = settings::nginx(listen, directory, &sample.headers, &sample.content);
-    let file = directory.join("nginx.conf");
-    fs::write(&file, settings)?;
-    let mut command = pin.to_vec();
-    command.extend([nginx, "-c".to_owned(), file.display().to_string()]);
-    // Where it would write before it has read that file.
-    command.extend(["-e".to_owned(), "stderr".to_owned()]);
-    let node = launcher.launch(&command, listen, None)?;
-    launcher.answers(&node.url("/")).await;
-    Ok(node)
-}
-
-async fn haproxy(
-    launcher: &Launcher,
-    pin: &[String],
-    reader: SocketAddr,
-) -> Result<Option<Node>, BoxError> {
-    let Some(haproxy) = find("haproxy") else {
-        return Ok(None);
-    };
-    let listen = loopback()?;
-    let file = launcher.directory().join("haproxy.cfg");
-    fs::write(&file, settings::haproxy(listen, reader))?;
-    let mut command = pin.to_vec();
-    command.extend([haproxy, "-f".to_owned(), file.display().to_string()]);
-    let node = launcher.launch(&command, listen, None)?;
-    launcher.answers(&node.url(POST)).await;
-    Ok(Some(node))
 }

@@ -1,14 +1,14 @@
 //! The figures of this suite, in Markdown.
 
 use super::{measure::Measured, summary::Line};
-use crate::decimal::{grouped, one_decimal, two_decimals};
+use crate::decimal::{grouped, two_decimals};
 
 /// The medians.
 pub(crate) fn medians(lines: &[Line]) -> String {
     let mut rows = vec![
-        "| scenario | requests/s | ratio | p50 ms | p99 ms | CPU µs/request | ratio | cores used |"
+        "| scenario | requests/s | ratio | p50 ms | p99 ms | CPU µs/request | ratio | cores used | wrk's | octets |"
             .to_owned(),
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |".to_owned(),
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |".to_owned(),
     ];
     rows.extend(lines.iter().map(row));
     rows.join("\n")
@@ -25,7 +25,7 @@ pub(crate) fn rounds(all: &[Measured]) -> String {
     for measured in all {
         let cells = measured.rounds.iter().map(|one| {
             let rate = grouped(one.requests_per_second());
-            format!("{rate} / {}", one_decimal(one.cost_nanos()))
+            format!("{rate} / {}", two_decimals(one.cost_nanos()))
         });
         let cells: Vec<String> = cells.collect();
         rows.push(format!("| {} | {} |", measured.name, cells.join(" | ")));
@@ -34,16 +34,16 @@ pub(crate) fn rounds(all: &[Measured]) -> String {
 }
 
 fn row(line: &Line) -> String {
-    let mut cost = one_decimal(line.cost_nanos);
+    let mut cost = two_decimals(line.cost_nanos);
     if let [_, _, ..] = line.costs_nanos[..] {
         let parts = line.costs_nanos.iter();
         let parts: Vec<String> = parts
-            .map(|(role, nanos)| format!("{} {}", role.name(), one_decimal(*nanos)))
+            .map(|(role, nanos)| format!("{} {}", role.name(), two_decimals(*nanos)))
             .collect();
         cost = format!("{cost} ({})", parts.join(", "));
     }
     format!(
-        "| {} | {} | {} | {} | {} | {cost} | {} | {} |",
+        "| {} | {} | {} | {} | {} | {cost} | {} | {} | {} | {} |",
         line.name,
         grouped(line.requests_per_second),
         two_decimals(line.speed_ratio),
@@ -51,5 +51,7 @@ fn row(line: &Line) -> String {
         two_decimals(line.p99_micros),
         two_decimals(line.cost_ratio),
         two_decimals(line.busy),
+        two_decimals(line.client_busy),
+        grouped(line.answer_bytes),
     )
 }
