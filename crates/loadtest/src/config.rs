@@ -13,6 +13,11 @@ const SETTINGS: &[Setting] = &[
         "What to measure: suites with commas between them, by default all",
     ),
     Setting::new(
+        "BUDGET",
+        None,
+        "A file of budgets: count what a hot request costs, hold it against them, and measure nothing",
+    ),
+    Setting::new(
         "DURATION",
         Some("5s"),
         "How long each measurement takes, in whole seconds, 1s to 60s",
@@ -71,6 +76,8 @@ const PROGRAM: Program = Program {
 pub(crate) struct Config {
     /// `ONLY`: by default all, in the order of [`Suite::ALL`].
     pub(crate) suites: Vec<Suite>,
+    /// `BUDGET`: by default none.
+    pub(crate) budget: Option<PathBuf>,
     /// `DURATION` of one measurement: 1 to 60 s, by default 5. Whole seconds: wrk knows no others.
     pub(crate) duration_secs: u64,
     /// `ROUNDS`: 1 to 99, by default 3.
@@ -105,6 +112,7 @@ impl Config {
     {
         let mut settings = Settings::gather(&PROGRAM, arguments, environment)?;
         let suites = settings.optional("ONLY", Suite::parse_list);
+        let budget = settings.optional("BUDGET", |text| Ok(PathBuf::from(text)));
         let duration_secs = settings.required("DURATION", whole_seconds);
         let rounds = settings.count("ROUNDS", 1..=99);
         let connections = settings.count("CONNECTIONS", 1..=1024);
@@ -117,6 +125,7 @@ impl Config {
         settings.finish(|| {
             Ok(Self {
                 suites: suites?.unwrap_or_else(|| Suite::ALL.to_vec()),
+                budget: budget?,
                 duration_secs: duration_secs?,
                 rounds: rounds?,
                 connections: connections?,

@@ -1,13 +1,17 @@
 //! The command `loadtest`: measures a reader against yardsticks and baselines.
 //!
 //! `loadtest/README.md` has the method. In reading order: [`config`] is what it is told,
-//! [`machine`] where it runs, [`suite`] what can be measured and how to add to it, [`stand`] and
-//! [`processor`] what suites share, [`section`] and [`report`] what is written down. Each suite is a
-//! module: [`reads`].
+//! [`machine`] where it runs, [`suite`] what can be measured and how to add to it, [`stand`],
+//! [`processor`] and [`bars`] what suites share, [`section`] and [`report`] what is written down. Each suite is a
+//! module: [`reads`], [`latency`], [`memory`]. [`budget`] is no suite: it counts, and measures no time.
 
+mod bars;
+mod budget;
 mod config;
 mod decimal;
+mod latency;
 mod machine;
+mod memory;
 mod processor;
 mod reads;
 mod report;
@@ -46,13 +50,20 @@ fn main() -> ExitCode {
 }
 
 fn run(config: &Config) -> Result<(), BoxError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    match &config.budget {
+        Some(file) => runtime.block_on(budget::hold(config, file)),
+        None => measure(config, &runtime),
+    }
+}
+
+fn measure(config: &Config, runtime: &tokio::runtime::Runtime) -> Result<(), BoxError> {
     let cores = Cores::allowed()?;
     // Before anything is started, so that all of it stays off the server's core.
     cores.leave_server_core()?;
     let machine = Machine::inspect()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     let bench = Bench {
         config,
         cores: &cores,

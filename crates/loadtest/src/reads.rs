@@ -1,11 +1,12 @@
 //! The suite `reads`: what a read costs, against yardsticks and baselines, in a closed loop.
 //!
 //! In reading order: [`servers`] and [`baselines`] are those it starts, [`scenario`] and [`targets`] what it asks them, [`wrk`] what it
-//! asks with, [`measure`] the rounds, [`summary`] what they come to, [`table`] and [`chart`] how that
+//! asks with, [`measure`] the rounds, [`summary`] what they come to, [`comparison`], [`table`] and [`chart`] how that
 //! is shown.
 
 pub(crate) mod baselines;
 pub(crate) mod chart;
+pub(crate) mod comparison;
 pub(crate) mod measure;
 pub(crate) mod sample;
 pub(crate) mod scenario;
@@ -48,6 +49,10 @@ pub(crate) async fn measure(bench: &Bench<'_>) -> Result<Section, BoxError> {
             bench.config.connections,
         ),
         medians,
+        "### Against the goals".to_owned(),
+        comparison::aims(&lines),
+        "### What the network is spared".to_owned(),
+        comparison::spared(&lines),
         "### Rounds".to_owned(),
         "Requests per second / processor microseconds per request.".to_owned(),
         table::rounds(&rounds),

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use service::process::BoxError;
 
-use crate::{config::Config, processor::Cores, reads, section::Section};
+use crate::{config::Config, latency, memory, processor::Cores, reads, section::Section};
 
 /// What every suite is given.
 #[derive(Debug)]
@@ -31,15 +31,21 @@ impl Bench<'_> {
 pub(crate) enum Suite {
     /// What a read costs: a closed loop.
     Reads,
+    /// What clients wait: an open loop.
+    Latency,
+    /// What a document costs in memory.
+    Memory,
 }
 
 impl Suite {
     /// All of them, in the order of the report.
-    pub(crate) const ALL: &[Self] = &[Self::Reads];
+    pub(crate) const ALL: &[Self] = &[Self::Reads, Self::Latency, Self::Memory];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Reads => "reads",
+            Self::Latency => "latency",
+            Self::Memory => "memory",
         }
     }
 
@@ -66,6 +72,8 @@ impl Suite {
     pub(crate) async fn measure(self, bench: &Bench<'_>) -> Result<Section, BoxError> {
         match self {
             Self::Reads => reads::measure(bench).await,
+            Self::Latency => latency::measure(bench).await,
+            Self::Memory => memory::measure(bench).await,
         }
     }
 }

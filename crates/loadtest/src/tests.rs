@@ -1,5 +1,8 @@
 //! Tests of what is read off and what it comes to. Nothing here measures anything.
 
+mod budget;
+mod suites;
+
 use std::collections::BTreeMap;
 
 use crate::{
@@ -8,7 +11,7 @@ use crate::{
     machine::{Machine, processor},
     processor::{parse_ended_children, parse_list, parse_schedstat},
     reads::{
-        chart,
+        chart, comparison,
         measure::{Measured, Measurement},
         scenario::Role,
         summary::{median, summarise},
@@ -161,4 +164,22 @@ fn settings_have_limits() {
             assert!(!config(name, value), "{name}={value}");
         }
     }
+}
+
+#[test]
+fn lines_are_compared_by_name() {
+    let measured = |name, micros: u64| Measured {
+        name,
+        rounds: vec![measurement(1000, micros * 1_000_000)],
+    };
+    let lines = summarise(&[
+        measured("epoll floor", 10),
+        measured("`/post`, one key", 11),
+        measured("`/post`, 304", 9),
+    ]);
+    let aims = comparison::aims(&lines);
+    assert!(aims.contains("| CPU against the epoll floor | 1.10 | at most 1.08 |"));
+    assert!(aims.contains("| CPU of 304 against 200 | 0.82 |"));
+    assert!(!aims.contains("hyper"), "what was not measured is not told");
+    assert!(comparison::spared(&lines).contains("| `/post`, 304 | 700 | 700 | 0 % |"));
 }
