@@ -25,7 +25,7 @@ test: ## Run every test; installs PostgreSQL, Redis and HAProxy if they are miss
 	$(CARGO) build --workspace --bins --locked
 	$(CARGO) test --workspace --locked
 
-bench: ## Measure a reader against nginx and the yardsticks; see loadtest/README.md
+bench: ## Measure reads, waits and memory against baselines; see loadtest/README.md
 	loadtest/run
 
 budget: ## Count what a hot request costs; fails over loadtest/budget.toml
