@@ -47,11 +47,20 @@ fn row(line: &Line) -> String {
         line.name,
         grouped(line.requests_per_second),
         two_decimals(line.speed_ratio),
-        two_decimals(line.p50_micros),
-        two_decimals(line.p99_micros),
+        wait(line.p50_micros),
+        wait(line.p99_micros),
         two_decimals(line.cost_ratio),
         two_decimals(line.busy),
         two_decimals(line.client_busy),
         grouped(line.answer_bytes),
     )
+}
+
+/// wrk tells none of some pipelined loops.
+fn wait(micros: u64) -> String {
+    if micros == 0 {
+        "-".to_owned()
+    } else {
+        two_decimals(micros)
+    }
 }
