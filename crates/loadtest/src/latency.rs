@@ -7,6 +7,8 @@
 pub(crate) mod oha;
 pub(crate) mod table;
 
+use std::time::Instant;
+
 use service::process::BoxError;
 use testkit::redis::RedisServer;
 
@@ -62,6 +64,7 @@ pub(crate) async fn measure(bench: &Bench<'_>) -> Result<Section, BoxError> {
         name,
         rounds: Vec::new(),
     });
+    let (began, before) = (Instant::now(), sequence(&launcher, &reader).await?);
     for round in 1..=bench.config.rounds {
         say(&format!("round {round} of {}", bench.config.rounds));
         for ((_, node), measured) in servers.iter().zip(&mut all) {
@@ -71,17 +74,20 @@ pub(crate) async fn measure(bench: &Bench<'_>) -> Result<Section, BoxError> {
         }
         source.check()?;
     }
+    let arrived = sequence(&launcher, &reader).await? - before;
+    let arrived = arrived * 1000 / u64::try_from(began.elapsed().as_millis())?.max(1);
     let medians = table::medians(&all);
     say(&medians);
     let text = [
         format!(
             "An open loop at {} requests/s, half of the {} that the reader answered in a closed loop \
              just before; waits are counted from when a request was due. Meanwhile {} envelopes/s \
-             arrive at the reader, which holds {} posts. The goal is a p99 below twice the floor's. \
+             arrived at the reader ({} were published), which holds {} posts. The goal is a p99 below twice the floor's. \
              Where fewer requests were answered than asked for, or the floor's own p99 is high, the \
              client or the machine was what made them wait.",
             grouped(rate),
             grouped(peak),
+            grouped(arrived),
             grouped(CHANGES_PER_SECOND),
             grouped(DOCUMENTS),
         ),
@@ -94,6 +100,15 @@ pub(crate) async fn measure(bench: &Bench<'_>) -> Result<Section, BoxError> {
         text: text.join("\n\n"),
         chart: Some(table::chart(&all)),
     })
+}
+
+/// How far the reader has come.
+async fn sequence(launcher: &Launcher, reader: &Node) -> Result<u64, BoxError> {
+    let url = reader.admin_url("/status")?;
+    let status = launcher.http.get(url).send().await?.bytes().await?;
+    let status: serde_json::Value = serde_json::from_slice(&status)?;
+    let sequence = status["sequence"].as_u64();
+    sequence.ok_or_else(|| format!("the reader's status: {status}").into())
 }
 
 /// Requests a second in a closed loop.
