@@ -1,7 +1,7 @@
 //! The suite `reads`: what a read costs, against yardsticks and baselines, in a closed loop.
 //!
 //! In reading order: [`servers`] and [`baselines`] are those it starts, [`scenario`] and [`targets`] what it asks them, [`wrk`] what it
-//! asks with, [`measure`] the rounds, [`summary`] what they come to, [`comparison`], [`table`] and [`chart`] how that
+//! asks with, [`mod@measure`] the rounds, [`summary`] what they come to, [`comparison`], [`table`] and [`chart`] how that
 //! is shown.
 
 pub(crate) mod baselines;
