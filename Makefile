@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 N ?= 3
 
-.PHONY: help run build test bench lint fmt doc deny ci clean start stop health logs scale-readers test-write demo
+.PHONY: help run build test bench budget lint fmt doc deny ci clean start stop health logs scale-readers test-write demo
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 15
@@ -25,8 +25,11 @@ test: ## Run every test; installs PostgreSQL, Redis and HAProxy if they are miss
 	$(CARGO) build --workspace --bins --locked
 	$(CARGO) test --workspace --locked
 
-bench: ## Measure a reader against nginx and the yardsticks; see loadtest/README.md
+bench: ## Measure reads, waits and memory against baselines; see loadtest/README.md
 	loadtest/run
+
+budget: ## Count what a hot request costs; fails over loadtest/budget.toml
+	loadtest/budget
 
 lint: ## Check formatting and lints; warnings are errors
 	$(CARGO) fmt --all --check

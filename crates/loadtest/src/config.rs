@@ -4,7 +4,19 @@ use std::{path::PathBuf, time::Duration};
 
 use service::config::{ConfigExit, Environment, Program, Setting, Settings, values};
 
+use crate::suite::Suite;
+
 const SETTINGS: &[Setting] = &[
+    Setting::new(
+        "ONLY",
+        None,
+        "What to measure: suites with commas between them, by default all",
+    ),
+    Setting::new(
+        "BUDGET",
+        None,
+        "A file of budgets: count what a hot request costs, hold it against them, and measure nothing",
+    ),
     Setting::new(
         "DURATION",
         Some("5s"),
@@ -19,6 +31,11 @@ const SETTINGS: &[Setting] = &[
         "CONNECTIONS",
         Some("64"),
         "Connections that each ask again once they are answered, 1 to 1024",
+    ),
+    Setting::new(
+        "DOCUMENTS",
+        Some("1000000"),
+        "How many posts very many are, 1000 to 5000000",
     ),
     Setting::new(
         "RESULTS_DIR",
@@ -57,12 +74,18 @@ const PROGRAM: Program = Program {
 /// What a run is told.
 #[derive(Debug)]
 pub(crate) struct Config {
+    /// `ONLY`: by default all, in the order of [`Suite::ALL`].
+    pub(crate) suites: Vec<Suite>,
+    /// `BUDGET`: by default none.
+    pub(crate) budget: Option<PathBuf>,
     /// `DURATION` of one measurement: 1 to 60 s, by default 5. Whole seconds: wrk knows no others.
     pub(crate) duration_secs: u64,
     /// `ROUNDS`: 1 to 99, by default 3.
     pub(crate) rounds: u64,
     /// `CONNECTIONS` of wrk: 1 to 1024, by default 64.
     pub(crate) connections: u64,
+    /// `DOCUMENTS`, where very many are meant: 1,000 to 5,000,000, by default 1,000,000.
+    pub(crate) documents: u64,
     /// `RESULTS_DIR`: by default `loadtest/results`.
     pub(crate) results: PathBuf,
     /// `RESULT_NAME`: by default `latest`.
@@ -88,9 +111,12 @@ impl Config {
         A: Into<std::ffi::OsString> + Clone,
     {
         let mut settings = Settings::gather(&PROGRAM, arguments, environment)?;
+        let suites = settings.optional("ONLY", Suite::parse_list);
+        let budget = settings.optional("BUDGET", |text| Ok(PathBuf::from(text)));
         let duration_secs = settings.required("DURATION", whole_seconds);
         let rounds = settings.count("ROUNDS", 1..=99);
         let connections = settings.count("CONNECTIONS", 1..=1024);
+        let documents = settings.count("DOCUMENTS", 1000..=5_000_000);
         let results = settings.path("RESULTS_DIR");
         let name = settings.required("RESULT_NAME", file_name);
         let build = settings.text("BUILD");
@@ -98,9 +124,12 @@ impl Config {
         let scripts = settings.path("SCRIPTS_DIR");
         settings.finish(|| {
             Ok(Self {
+                suites: suites?.unwrap_or_else(|| Suite::ALL.to_vec()),
+                budget: budget?,
                 duration_secs: duration_secs?,
                 rounds: rounds?,
                 connections: connections?,
+                documents: documents?,
                 results: results?,
                 name: name?,
                 build: build?,

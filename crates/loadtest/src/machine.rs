@@ -25,6 +25,7 @@ impl Machine {
         let versions = [
             ("wrk", "-v"),
             ("nginx", "-v"),
+            ("varnishd", "-V"),
             ("haproxy", "-v"),
             ("redis-server", "--version"),
         ];

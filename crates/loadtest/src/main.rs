@@ -1,27 +1,28 @@
 //! The command `loadtest`: measures a reader against yardsticks and baselines.
 //!
 //! `loadtest/README.md` has the method. In reading order: [`config`] is what it is told,
-//! [`machine`] where it runs, [`stand`] the servers it starts, [`scenario`] what it asks them,
-//! [`wrk`] and [`processor`] what it reads off, [`summary`] what that comes to, [`report`] and
-//! [`chart`] what is written down.
+//! [`machine`] where it runs, [`suite`] what can be measured and how to add to it, [`stand`],
+//! [`processor`] and [`bars`] what suites share, [`section`] and [`report`] what is written down. Each suite is a
+//! module: [`reads`], [`latency`], [`memory`]. [`budget`] is no suite: it counts, and measures no time.
 
-mod chart;
+mod bars;
+mod budget;
 mod config;
 mod decimal;
+mod latency;
 mod machine;
-mod measure;
+mod memory;
 mod processor;
+mod reads;
 mod report;
-mod scenario;
+mod section;
 mod stand;
-mod summary;
-mod wrk;
+mod suite;
 
 #[cfg(test)]
 mod tests;
 
 use std::{
-    fs,
     io::{self, Write},
     process::ExitCode,
 };
@@ -32,7 +33,7 @@ use config::Config;
 use machine::Machine;
 use processor::Cores;
 use report::Report;
-use stand::Stand;
+use suite::Bench;
 
 fn main() -> ExitCode {
     let config = match Config::read(std::env::args_os(), &ProcessEnvironment) {
@@ -49,36 +50,36 @@ fn main() -> ExitCode {
 }
 
 fn run(config: &Config) -> Result<(), BoxError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    match &config.budget {
+        Some(file) => runtime.block_on(budget::hold(config, file)),
+        None => measure(config, &runtime),
+    }
+}
+
+fn measure(config: &Config, runtime: &tokio::runtime::Runtime) -> Result<(), BoxError> {
     let cores = Cores::allowed()?;
     // Before anything is started, so that all of it stays off the server's core.
     cores.leave_server_core()?;
     let machine = Machine::inspect()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let (rounds, content_bytes) = runtime.block_on(async {
-        let stand = Stand::start(&cores, &config.binaries).await?;
-        let rounds = measure::all(&stand, config, &cores).await?;
-        Ok::<_, BoxError>((rounds, stand.sample.content_bytes()))
-    })?;
-    let lines = summary::summarise(&rounds);
+    let bench = Bench {
+        config,
+        cores: &cores,
+    };
+    let mut sections = Vec::new();
+    for suite in &config.suites {
+        say(&format!("suite {}", suite.name()));
+        sections.push(runtime.block_on(suite.measure(&bench))?);
+    }
     let report = Report {
         config,
         cores: &cores,
         machine: &machine,
-        content_bytes,
-        lines: &lines,
-        rounds: &rounds,
+        sections: &sections,
     };
-    fs::create_dir_all(&config.results)?;
-    let path = |extension| {
-        let file = format!("{}.{extension}", config.name);
-        config.results.join(file)
-    };
-    fs::write(path("svg"), chart::draw(&lines))?;
-    fs::write(path("md"), report.to_markdown())?;
-    say(&report.table());
-    say(&format!("Written: {}", path("md").display()));
+    say(&format!("Written: {}", report.write()?.display()));
     Ok(())
 }
 

@@ -70,24 +70,50 @@ pub(crate) fn parse_list(list: &str) -> Vec<u32> {
     ranges.flatten().collect()
 }
 
-/// Processor time that a process has used since its start, all threads, user and system, in
+/// Processor time that a process and its children have used since their start, by threads that
+/// still run, user and system, in nanoseconds: the scheduler's own account. What the kernel did for
+/// the network while one of them ran is in it, whoever it was for.
+///
+/// # Errors
+/// There is no such process, or the kernel keeps no such account.
+pub(crate) fn used_nanos(pid: u32) -> io::Result<u64> {
+    let mut used = 0;
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let thread = thread?.path();
+        let account = fs::read_to_string(thread.join("schedstat"))?;
+        used += parse_schedstat(&account)
+            .ok_or_else(|| io::Error::other(format!("{}: {account}", thread.display())))?;
+        let children = fs::read_to_string(thread.join("children"))?;
+        for child in children.split_ascii_whitespace() {
+            used += used_nanos(child.parse().map_err(io::Error::other)?)?;
+        }
+    }
+    Ok(used)
+}
+
+/// The first of three numbers; see the kernel's `sched-stats.rst`.
+pub(crate) fn parse_schedstat(account: &str) -> Option<u64> {
+    account.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// Processor time of the children of this process that have ended and were waited for, in
 /// nanoseconds. Exact to a hundredth of a second.
 ///
 /// # Errors
-/// There is no such process.
-pub(crate) fn used_nanos(pid: u32) -> io::Result<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let ticks = parse_ticks(&stat);
+/// This is not Linux.
+pub(crate) fn ended_children_nanos() -> io::Result<u64> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    let ticks = parse_ended_children(&stat);
     ticks
         .map(|ticks| ticks * TICK_NANOS)
-        .ok_or_else(|| io::Error::other(format!("/proc/{pid}/stat: {stat}")))
+        .ok_or_else(|| io::Error::other(format!("/proc/self/stat: {stat}")))
 }
 
-/// utime and stime, fields 14 and 15; see proc(5).
-pub(crate) fn parse_ticks(stat: &str) -> Option<u64> {
+/// cutime and cstime, fields 16 and 17; see proc(5).
+pub(crate) fn parse_ended_children(stat: &str) -> Option<u64> {
     // The command's name, in parentheses, may hold anything; what follows it begins with field 3.
     let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_ascii_whitespace().skip(14 - 3);
+    let mut fields = fields.split_ascii_whitespace().skip(16 - 3);
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
     Some(user + system)

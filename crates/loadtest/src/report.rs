@@ -1,13 +1,8 @@
-//! The report, in Markdown.
+//! The report, in Markdown: where it was, then the sections.
 
-use crate::{
-    config::Config,
-    decimal::{grouped, one_decimal, two_decimals},
-    machine::Machine,
-    measure::Measured,
-    processor::Cores,
-    summary::Line,
-};
+use std::{fs, io, path::PathBuf};
+
+use crate::{config::Config, machine::Machine, processor::Cores, section::Section};
 
 /// Stands in reports that should be repeated.
 const NOT_QUIET: &str = "- **To be repeated:** the machine was not quiet. Other work took part of both \
@@ -20,37 +15,42 @@ pub(crate) struct Report<'a> {
     pub(crate) config: &'a Config,
     pub(crate) cores: &'a Cores,
     pub(crate) machine: &'a Machine,
-    pub(crate) content_bytes: usize,
-    pub(crate) lines: &'a [Line],
-    pub(crate) rounds: &'a [Measured],
+    pub(crate) sections: &'a [Section],
 }
 
 impl Report<'_> {
-    pub(crate) fn to_markdown(&self) -> String {
+    /// Writes the report and its charts, and says where the report is.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub(crate) fn write(&self) -> io::Result<PathBuf> {
+        let Config { results, name, .. } = self.config;
+        fs::create_dir_all(results)?;
+        for chart in self.sections.iter().filter_map(|one| one.chart.as_ref()) {
+            fs::write(results.join(chart.file(name)), &chart.svg)?;
+        }
+        let path = results.join(format!("{name}.md"));
+        fs::write(&path, self.to_markdown())?;
+        Ok(path)
+    }
+
+    fn to_markdown(&self) -> String {
         let Config {
             duration_secs,
             rounds,
-            connections,
             name,
             ..
         } = self.config;
-        let sections = [
+        let mut parts = vec![
             format!("# Load test: {name}"),
             self.circumstances(),
             format!(
-                "Method: {rounds} rounds, in each of which every scenario runs for {duration_secs} s; \
-                 medians over the rounds; a closed loop of {connections} connections without \
-                 pipelining. A closed loop asks again only once it was answered, so it hides \
-                 queueing: its percentiles say how long a full server takes, not what users wait \
-                 at a given rate. Ratios are to the first line. [More](../README.md)."
+                "{rounds} rounds of {duration_secs} s for each measurement where nothing else is \
+                 said; figures are medians over the rounds. [Method](../README.md)."
             ),
-            format!("![Requests per second, and processor time per request]({name}.svg)"),
-            self.table(),
-            "## Rounds".to_owned(),
-            "Requests per second / processor microseconds per request.".to_owned(),
-            self.raw(),
         ];
-        sections.join("\n\n") + "\n"
+        parts.extend(self.sections.iter().map(|one| one.to_markdown(name)));
+        parts.join("\n\n") + "\n"
     }
 
     fn circumstances(&self) -> String {
@@ -64,7 +64,6 @@ impl Report<'_> {
                 machine.load
             ),
             format!("- Build: {}", self.config.build),
-            format!("- Short posts: {} octets of JSON", self.content_bytes),
         ];
         let versions = machine.versions.iter();
         lines.extend(versions.map(|version| format!("- {version}")));
@@ -73,54 +72,4 @@ impl Report<'_> {
         }
         lines.join("\n")
     }
-
-    /// The medians.
-    pub(crate) fn table(&self) -> String {
-        let mut lines = vec![
-            "| scenario | requests/s | ratio | p50 ms | p99 ms | CPU µs/request | ratio | cores used |"
-                .to_owned(),
-            "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |".to_owned(),
-        ];
-        lines.extend(self.lines.iter().map(row));
-        lines.join("\n")
-    }
-
-    fn raw(&self) -> String {
-        let count = self.rounds.first().map_or(0, |first| first.rounds.len());
-        let numbers: Vec<String> = (1..=count).map(|round| round.to_string()).collect();
-        let mut lines = vec![
-            format!("| scenario | {} |", numbers.join(" | ")),
-            format!("| --- |{}", " ---: |".repeat(count)),
-        ];
-        for measured in self.rounds {
-            let cells = measured.rounds.iter().map(|one| {
-                let rate = grouped(one.requests_per_second());
-                format!("{rate} / {}", one_decimal(one.cost_nanos()))
-            });
-            let cells: Vec<String> = cells.collect();
-            lines.push(format!("| {} | {} |", measured.name, cells.join(" | ")));
-        }
-        lines.join("\n")
-    }
-}
-
-fn row(line: &Line) -> String {
-    let mut cost = one_decimal(line.cost_nanos);
-    if let [_, _, ..] = line.costs_nanos[..] {
-        let parts = line.costs_nanos.iter();
-        let parts: Vec<String> = parts
-            .map(|(role, nanos)| format!("{} {}", role.name(), one_decimal(*nanos)))
-            .collect();
-        cost = format!("{cost} ({})", parts.join(", "));
-    }
-    format!(
-        "| {} | {} | {} | {} | {} | {cost} | {} | {} |",
-        line.name,
-        grouped(line.requests_per_second),
-        two_decimals(line.speed_ratio),
-        two_decimals(line.p50_micros),
-        two_decimals(line.p99_micros),
-        two_decimals(line.cost_ratio),
-        two_decimals(line.busy),
-    )
 }

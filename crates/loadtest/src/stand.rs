@@ -1,167 +1,95 @@
-//! The stand: every server of a run, private and on loopback. They end with it.
+//! Servers of a run: each a process of its own, private and on loopback. They end with their
+//! [`Node`].
 
-mod posts;
-mod settings;
+pub(crate) mod posts;
+pub(crate) mod source;
 
 use std::{
-    fs,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
-use reqwest::header::{ETAG, HeaderMap};
 use service::process::BoxError;
 use tempfile::TempDir;
 use testkit::{
-    Postgres, eventually,
+    eventually,
     process::{ServerProcess, free_port},
     redis::RedisServer,
 };
 
-use crate::{
-    processor::Cores,
-    scenario::{POST, Role},
-};
-
-/// One answer to the request that most scenarios make.
+/// A running server.
 #[derive(Debug)]
-pub(crate) struct Sample {
-    /// The value of ETag.
-    pub(crate) tag: String,
-    headers: HeaderMap,
-    content: String,
-}
-
-/// The servers, with the posts in them.
-#[derive(Debug)]
-pub(crate) struct Stand {
-    pub(crate) http: reqwest::Client,
-    pub(crate) sample: Sample,
-    nginx: Node,
-    reader: Node,
-    haproxy: Option<Node>,
-    redis_pid: u32,
-    // Only kept alive, in the order in which they end.
-    _writer: Node,
-    _redis: RedisServer,
-    _postgres: Postgres,
-    _directory: TempDir,
-}
-
-#[derive(Debug)]
-struct Node {
+pub(crate) struct Node {
     process: ServerProcess,
-    address: SocketAddr,
-}
-
-impl Stand {
-    /// Starts everything and fills it. Only what is asked runs on the servers' core.
-    ///
-    /// # Errors
-    /// A program is missing or does not start.
-    pub(crate) async fn start(cores: &Cores, binaries: &Path) -> Result<Self, BoxError> {
-        let directory = TempDir::with_prefix("loadtest-")?;
-        let http = reqwest::Client::new();
-        let postgres = Postgres::dedicated().await;
-        let redis = RedisServer::start().await;
-        let launcher = Launcher {
-            directory: directory.path(),
-            binaries,
-            pin: cores.on_server(),
-            http: &http,
-        };
-        let writer = launcher
-            .writer(&postgres.create_database().await, &redis.url())
-            .await?;
-        let reader = launcher.reader(&redis.url()).await?;
-        posts::write(&http, writer.address, reader.address).await?;
-        let sample = Sample::take(&http, &reader.url(POST)).await?;
-        Ok(Self {
-            nginx: launcher.nginx(&sample).await?,
-            haproxy: launcher.haproxy(reader.address).await?,
-            redis_pid: redis_pid(&redis).await?,
-            reader,
-            sample,
-            _writer: writer,
-            _redis: redis,
-            _postgres: postgres,
-            http,
-            _directory: directory,
-        })
-    }
-
-    pub(crate) fn has_gateway(&self) -> bool {
-        self.haproxy.is_some()
-    }
-
-    /// The URL of a target.
-    ///
-    /// # Errors
-    /// Nobody takes that role, or speaks HTTP in it.
-    pub(crate) fn url(&self, role: Role, target: &str) -> Result<String, BoxError> {
-        Ok(self.node(role)?.url(target))
-    }
-
-    /// The process whose time a role costs.
-    ///
-    /// # Errors
-    /// There is none.
-    pub(crate) fn pid(&self, role: Role) -> Result<u32, BoxError> {
-        if role == Role::Redis {
-            return Ok(self.redis_pid);
-        }
-        let pid = self.node(role)?.process.pid();
-        pid.ok_or_else(|| format!("{} has not started", role.name()).into())
-    }
-
-    fn node(&self, role: Role) -> Result<&Node, BoxError> {
-        let node = match role {
-            Role::Nginx => Some(&self.nginx),
-            Role::Reader => Some(&self.reader),
-            Role::Haproxy => self.haproxy.as_ref(),
-            Role::Redis => None,
-        };
-        node.ok_or_else(|| format!("{} takes no requests here", role.name()).into())
-    }
+    /// Where it takes requests.
+    pub(crate) address: SocketAddr,
+    /// The admin plane of a writer or reader.
+    admin: Option<SocketAddr>,
 }
 
 impl Node {
-    fn url(&self, target: &str) -> String {
+    /// The URL of a target: path and query.
+    pub(crate) fn url(&self, target: &str) -> String {
         format!("http://{}{target}", self.address)
+    }
+
+    /// The URL of a target of the admin plane.
+    ///
+    /// # Errors
+    /// It has none.
+    pub(crate) fn admin_url(&self, target: &str) -> Result<String, BoxError> {
+        let admin = self.admin.ok_or("this server has no admin plane")?;
+        Ok(format!("http://{admin}{target}"))
+    }
+
+    /// # Errors
+    /// It has not started.
+    pub(crate) fn pid(&self) -> Result<u32, BoxError> {
+        let pid = self.process.pid();
+        pid.ok_or_else(|| "a server has not started".into())
     }
 }
 
-impl Sample {
-    async fn take(http: &reqwest::Client, url: &str) -> Result<Self, BoxError> {
-        let answer = http.get(url).send().await?.error_for_status()?;
-        let headers = answer.headers().clone();
-        let tag = headers.get(ETAG).ok_or("the reader sent no ETag")?;
+/// Starts servers.
+#[derive(Debug)]
+pub(crate) struct Launcher {
+    /// Where files of a run are; removed with this.
+    directory: TempDir,
+    /// Where writer and reader are.
+    binaries: PathBuf,
+    pub(crate) http: reqwest::Client,
+}
+
+impl Launcher {
+    /// # Errors
+    /// No temporary directory can be made.
+    pub(crate) fn new(binaries: &Path) -> Result<Self, BoxError> {
         Ok(Self {
-            tag: tag.to_str()?.to_owned(),
-            headers,
-            content: answer.text().await?,
+            directory: TempDir::with_prefix("loadtest-")?,
+            binaries: binaries.to_owned(),
+            http: reqwest::Client::new(),
         })
     }
 
-    /// How many octets the content has.
-    pub(crate) fn content_bytes(&self) -> usize {
-        self.content.len()
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
-}
 
-struct Launcher<'a> {
-    directory: &'a Path,
-    /// Where writer and reader are.
-    binaries: &'a Path,
-    /// The beginning of the commands of those that are measured.
-    pin: [String; 3],
-    http: &'a reqwest::Client,
-}
-
-impl Launcher<'_> {
-    async fn writer(&self, database: &str, redis: &str) -> Result<Node, BoxError> {
+    /// Starts a writer and waits until it is ready. `pin` begins the command (`taskset -c 1`, or
+    /// nothing), `options` end it.
+    ///
+    /// # Errors
+    /// It is not built.
+    pub(crate) async fn writer(
+        &self,
+        pin: &[String],
+        database: &str,
+        redis: &str,
+        options: &[&str],
+    ) -> Result<Node, BoxError> {
         let (listen, admin) = (loopback()?, loopback()?);
-        let command = vec![
+        let mut command = pin.to_vec();
+        command.extend([
             self.binary("writer")?,
             format!("--database-url={database}"),
             format!("--redis-url={redis}"),
@@ -169,72 +97,80 @@ impl Launcher<'_> {
             format!("--writer-admin-listen={admin}"),
             "--writer-migrate".to_owned(),
             "--drain-delay=0".to_owned(),
-        ];
-        let node = self.launch("writer", &command, listen)?;
-        self.answers(&format!("http://{admin}/readyz")).await;
+        ]);
+        command.extend(options.iter().map(|&option| option.to_owned()));
+        let node = self.launch(&command, listen, Some(admin))?;
+        self.answers(&node.admin_url("/readyz")?).await;
         Ok(node)
     }
 
-    async fn reader(&self, redis: &str) -> Result<Node, BoxError> {
+    /// Starts a reader and waits until it serves. `pin` and `options` as those of a writer.
+    ///
+    /// # Errors
+    /// It is not built.
+    pub(crate) async fn reader(
+        &self,
+        pin: &[String],
+        redis: &str,
+        options: &[&str],
+    ) -> Result<Node, BoxError> {
+        let node = self.reader_started(pin, redis, options)?;
+        self.answers(&node.url("/health")).await;
+        Ok(node)
+    }
+
+    /// As [`Self::reader`], but waits for nothing.
+    ///
+    /// # Errors
+    /// It is not built.
+    pub(crate) fn reader_started(
+        &self,
+        pin: &[String],
+        redis: &str,
+        options: &[&str],
+    ) -> Result<Node, BoxError> {
         let (listen, admin) = (loopback()?, loopback()?);
-        let mut command = self.pin.to_vec();
+        let mut command = pin.to_vec();
         command.extend([
             self.binary("reader")?,
             format!("--redis-url={redis}"),
             format!("--reader-listen={listen}"),
             format!("--reader-admin-listen={admin}"),
             "--reader-threads=1".to_owned(),
-            "--yardsticks".to_owned(),
             "--drain-delay=0".to_owned(),
         ]);
-        let node = self.launch("reader", &command, listen)?;
-        self.answers(&node.url("/health")).await;
-        Ok(node)
+        command.extend(options.iter().map(|&option| option.to_owned()));
+        self.launch(&command, listen, Some(admin))
     }
 
-    async fn nginx(&self, sample: &Sample) -> Result<Node, BoxError> {
-        let nginx = find("nginx").ok_or("nginx is not installed: scripts/install-load-tools")?;
-        let listen = loopback()?;
-        let settings = settings::nginx(listen, self.directory, &sample.headers, &sample.content);
-        let file = self.directory.join("nginx.conf");
-        fs::write(&file, settings)?;
-        let mut command = self.pin.to_vec();
-        command.extend([nginx, "-c".to_owned(), file.display().to_string()]);
-        // Where it would write before it has read that file.
-        command.extend(["-e".to_owned(), "stderr".to_owned()]);
-        let node = self.launch("nginx", &command, listen)?;
-        self.answers(&node.url("/")).await;
-        Ok(node)
-    }
-
-    async fn haproxy(&self, reader: SocketAddr) -> Result<Option<Node>, BoxError> {
-        let Some(haproxy) = find("haproxy") else {
-            return Ok(None);
-        };
-        let listen = loopback()?;
-        let file = self.directory.join("haproxy.cfg");
-        fs::write(&file, settings::haproxy(listen, reader))?;
-        let mut command = self.pin.to_vec();
-        command.extend([haproxy, "-f".to_owned(), file.display().to_string()]);
-        let node = self.launch("haproxy", &command, listen)?;
-        self.answers(&node.url(POST)).await;
-        Ok(Some(node))
-    }
-
-    fn launch(
+    /// Starts any server and waits for nothing.
+    ///
+    /// # Errors
+    /// A shell cannot be started.
+    pub(crate) fn launch(
         &self,
-        name: &str,
         command: &[String],
         address: SocketAddr,
+        admin: Option<SocketAddr>,
     ) -> Result<Node, BoxError> {
         let command: Vec<_> = command.iter().map(Into::into).collect();
-        let pid_file = self.directory.join(format!("{name}.pid"));
+        let pid_file = self
+            .directory
+            .path()
+            .join(format!("{}.pid", address.port()));
         let process = ServerProcess::start(&command, &pid_file, None)?;
-        Ok(Node { process, address })
+        Ok(Node {
+            process,
+            address,
+            admin,
+        })
     }
 
     /// A binary of this workspace.
-    fn binary(&self, name: &str) -> Result<String, BoxError> {
+    ///
+    /// # Errors
+    /// It is not built.
+    pub(crate) fn binary(&self, name: &str) -> Result<String, BoxError> {
         let path = self.binaries.join(name);
         if path.is_file() {
             Ok(path.display().to_string())
@@ -244,7 +180,7 @@ impl Launcher<'_> {
     }
 
     /// Waits until a URL answers 200.
-    async fn answers(&self, url: &str) {
+    pub(crate) async fn answers(&self, url: &str) {
         eventually(url, async || {
             let answer = self.http.get(url).send().await.ok()?;
             answer.status().is_success().then_some(())
@@ -253,7 +189,9 @@ impl Launcher<'_> {
     }
 }
 
-async fn redis_pid(redis: &RedisServer) -> Result<u32, BoxError> {
+/// # Errors
+/// Redis does not tell.
+pub(crate) async fn redis_pid(redis: &RedisServer) -> Result<u32, BoxError> {
     let info: String = redis.command(&["INFO", "server"]).await;
     let pid = info
         .lines()
@@ -261,12 +199,16 @@ async fn redis_pid(redis: &RedisServer) -> Result<u32, BoxError> {
     Ok(pid.ok_or("Redis does not tell its process id")?.parse()?)
 }
 
-fn loopback() -> Result<SocketAddr, BoxError> {
+/// An address of loopback that was free a moment ago.
+///
+/// # Errors
+/// No port is free.
+pub(crate) fn loopback() -> Result<SocketAddr, BoxError> {
     Ok(SocketAddr::from(([127, 0, 0, 1], free_port()?)))
 }
 
 /// A program's path. Debian keeps servers out of some users' `PATH`.
-fn find(name: &str) -> Option<String> {
+pub(crate) fn find(name: &str) -> Option<String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain([PathBuf::from("/usr/sbin")])

@@ -1,38 +1,47 @@
 //! Tests of what is read off and what it comes to. Nothing here measures anything.
 
+mod budget;
+mod suites;
+
 use std::collections::BTreeMap;
 
 use crate::{
-    chart,
     config::Config,
     decimal::{grouped, one_decimal, ratio, two_decimals},
     machine::{Machine, processor},
-    measure::{Measured, Measurement},
-    processor::{parse_list, parse_ticks},
-    scenario::Role,
-    summary::{median, summarise},
-    wrk::{self, Seen},
+    processor::{parse_ended_children, parse_list, parse_schedstat},
+    reads::{
+        chart, comparison,
+        measure::{Measured, Measurement},
+        scenario::Role,
+        summary::{median, summarise},
+        wrk::{self, Seen},
+    },
 };
 
 fn measurement(requests: u64, used_nanos: u64) -> Measurement {
     Measurement {
         seen: Seen {
             requests,
+            bytes: requests * 700,
             duration_micros: 2_000_000,
             p50_micros: 500,
             p99_micros: 900,
             errors: 0,
         },
         used: vec![(Role::Reader, used_nanos)],
+        client_nanos: 1_000_000_000,
     }
 }
 
 #[test]
 fn processor_time_is_that_of_user_and_system() {
-    let stat = "7 (a) b) S 1 7 7 0 -1 4194304 1 0 0 0 250 50 9 9 20 0 1 0 5 6 7";
-    assert_eq!(parse_ticks(stat), Some(300));
-    assert_eq!(parse_ticks("7 (a) S 1"), None);
-    assert_eq!(parse_ticks(""), None);
+    let stat = "7 (a) b) S 1 7 7 0 -1 4194304 1 0 0 0 250 50 8 9 20 0 1 0 5 6 7";
+    assert_eq!(parse_ended_children(stat), Some(17));
+    assert_eq!(parse_ended_children("7 (a) S 1"), None);
+    assert_eq!(parse_ended_children(""), None);
+    assert_eq!(parse_schedstat("123456789 42 7\n"), Some(123_456_789));
+    assert_eq!(parse_schedstat(""), None);
 }
 
 #[test]
@@ -44,9 +53,10 @@ fn lists_of_cores_have_ranges() {
 
 #[test]
 fn wrk_is_read_from_its_line_of_json() {
-    let said = "Running 1s test\n{\"requests\":10,\"duration_us\":1000000,\"p50_us\":7,\"p99_us\":9,\"errors\":1}\n";
+    let said = "Running 1s test\n{\"requests\":10,\"bytes\":70,\"duration_us\":1000000,\"p50_us\":7,\"p99_us\":9,\"errors\":1}\n";
     let expected = Seen {
         requests: 10,
+        bytes: 70,
         duration_micros: 1_000_000,
         p50_micros: 7,
         p99_micros: 9,
@@ -68,6 +78,7 @@ fn lines_are_medians_and_ratios_to_the_first() {
     assert_eq!(lines[0].requests_per_second, 500);
     assert_eq!(lines[0].cost_nanos, 10_000);
     assert_eq!(lines[0].busy, 5);
+    assert_eq!((lines[0].client_busy, lines[0].answer_bytes), (500, 700));
     assert_eq!(lines[1].cost_nanos, 20_000);
     assert_eq!(lines[1].costs_nanos, [(Role::Reader, 20_000)]);
     assert_eq!((lines[0].cost_ratio, lines[1].cost_ratio), (1000, 2000));
@@ -142,6 +153,8 @@ fn settings_have_limits() {
         ("DURATION", ["2000ms", "1m"], ["1500ms", "0"]),
         ("ROUNDS", ["1", "99"], ["0", "100"]),
         ("CONNECTIONS", ["1", "1024"], ["0", "1025"]),
+        ("DOCUMENTS", ["1000", "5000000"], ["999", "5000001"]),
+        ("ONLY", ["reads", " reads ,reads"], ["writes-", "reads,"]),
         ("RESULT_NAME", ["a-1_b.c", "x"], ["../x", ".x"]),
     ] {
         for value in good {
@@ -151,4 +164,22 @@ fn settings_have_limits() {
             assert!(!config(name, value), "{name}={value}");
         }
     }
+}
+
+#[test]
+fn lines_are_compared_by_name() {
+    let measured = |name, micros: u64| Measured {
+        name,
+        rounds: vec![measurement(1000, micros * 1_000_000)],
+    };
+    let lines = summarise(&[
+        measured("epoll floor", 10),
+        measured("`/post`, one key", 11),
+        measured("`/post`, 304", 9),
+    ]);
+    let aims = comparison::aims(&lines);
+    assert!(aims.contains("| CPU against the epoll floor | 1.10 | at most 1.08 |"));
+    assert!(aims.contains("| CPU of 304 against 200 | 0.82 |"));
+    assert!(!aims.contains("hyper"), "what was not measured is not told");
+    assert!(comparison::spared(&lines).contains("| `/post`, 304 | 700 | 700 | 0 % |"));
 }

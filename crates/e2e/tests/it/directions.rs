@@ -21,8 +21,11 @@ const WORKSPACE: &[(&str, &[&str])] = &[
         &["shared", "bus", "service", "telemetry", "writer", "reader"],
     ),
     ("e2e", &[]),
-    // A program for developers: it starts its servers as tests do.
-    ("loadtest", &["service", "testkit"]),
+    // Programs for developers. The load test starts its servers as tests do, and fills a bus with
+    // more documents than a writer would commit in the time.
+    ("loadtest", &["shared", "bus", "service", "testkit"]),
+    // Measured against: the reader's own catalog and answers behind other people's frameworks.
+    ("baselines", &["bus", "reader"]),
 ];
 
 /// Packages that only some crates may know. A name that ends in `*` stands for all that begin so.

@@ -1,4 +1,4 @@
-//! The documents of a run.
+//! The documents of a run: posts of prose.
 
 use std::net::SocketAddr;
 
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use service::process::BoxError;
 use testkit::eventually;
 
-/// How many short posts there are: `post-0001` and on. `many.lua` knows them.
-const POSTS: usize = 1000;
+/// How many short posts there are: `post-0001` and on.
+pub(crate) const POSTS: usize = 1000;
 
 /// What fills a short post up to about 400 octets of JSON.
 const SHORT_CONTENT_BYTES: usize = 312;
@@ -16,7 +16,11 @@ const SHORT_CONTENT_BYTES: usize = 312;
 /// What makes the long post about 4 KiB of JSON.
 const LONG_CONTENT_BYTES: usize = 4000;
 
-/// Written over and over: prose, because what repeats itself would compress too well.
+/// What makes the longest post about 64 KiB of JSON.
+const LONGEST_CONTENT_BYTES: usize = 65_400;
+
+/// What posts are made of: its words, drawn at random. Text that repeats itself would compress too
+/// well.
 const PROSE: &str = "A page is set once, in lead, and then printed as often as there are readers. \
     Whoever corrects it stops the press, changes a line and lets it run again; nobody sets the \
     page anew for each copy. What a reader holds in hand was finished before he asked for it, and \
@@ -26,13 +30,16 @@ const PROSE: &str = "A page is set once, in lead, and then printed as often as t
 ///
 /// # Errors
 /// The writer refuses one.
-pub(super) async fn write(
+pub(crate) async fn write(
     http: &Client,
     writer: SocketAddr,
     reader: SocketAddr,
 ) -> Result<(), BoxError> {
     let url = format!("http://{writer}/create");
-    let long = [post("long", LONG_CONTENT_BYTES, 0)];
+    let long = [
+        post("long", LONG_CONTENT_BYTES, 0),
+        post("longest", LONGEST_CONTENT_BYTES, 0),
+    ];
     let short = (1..=POSTS).map(|number| {
         let id = format!("post-{number:04}");
         post(&id, SHORT_CONTENT_BYTES, number)
@@ -53,18 +60,41 @@ pub(super) async fn write(
     Ok(())
 }
 
-/// Each post begins elsewhere in the prose.
+/// Each post has its own words, the same in each run.
 fn post(id: &str, content_bytes: usize, number: usize) -> Value {
-    let content: String = PROSE
-        .chars()
-        .cycle()
-        .skip(number % PROSE.len())
-        .take(content_bytes)
-        .collect();
+    let mut random = fastrand::Rng::with_seed(number as u64);
+    let words: Vec<&str> = PROSE.split_ascii_whitespace().collect();
+    let mut content = String::with_capacity(content_bytes + 16);
+    while content.len() < content_bytes {
+        content.push_str(words[random.usize(..words.len())]);
+        content.push(' ');
+    }
+    content.truncate(content_bytes);
     json!({
         "id": id,
         "title": format!("Of printing, chapter {number}"),
         "content": content,
         "author": "Ada Lovelace",
     })
+}
+
+/// The id of one of very many posts.
+pub(crate) fn id(number: u64) -> String {
+    format!("post-{number:07}")
+}
+
+/// A short post as a writer stores it. Each change of it has other octets.
+pub(crate) fn stored(number: u64, change: u64) -> Vec<u8> {
+    let words = usize::try_from(number ^ (change << 24)).unwrap_or(0);
+    post(&id(number), SHORT_CONTENT_BYTES, words)
+        .to_string()
+        .into_bytes()
+}
+
+/// Where the `rank`-th of `count` posts lies: all over them, so that neighbours in popularity or time
+/// are none in memory. Each of `count` ranks has a place of its own where `count` is no multiple of
+/// that prime.
+pub(crate) fn scattered(rank: u64, count: u64) -> u64 {
+    const PRIME: u64 = 7_368_787;
+    (rank % count) * PRIME % count
 }

@@ -1,9 +1,7 @@
 //! The chart, as SVG: bars of the rate and of the cost, readable on light and on dark pages.
 
-use crate::{
-    decimal::{grouped, one_decimal},
-    summary::Line,
-};
+use super::summary::Line;
+use crate::decimal::{grouped, one_decimal};
 
 const WIDTH: u64 = 840;
 const ROW_HEIGHT: u64 = 30;

@@ -75,3 +75,15 @@ backend readers
 "
     )
 }
+
+/// A cache that keeps what it was given once for an hour: Varnish.
+pub(crate) fn varnish(origin: SocketAddr) -> String {
+    let (host, port) = (origin.ip(), origin.port());
+    format!(
+        "vcl 4.1;
+backend origin {{ .host = \"{host}\"; .port = \"{port}\"; }}
+sub vcl_recv {{ return (hash); }}
+sub vcl_backend_response {{ set beresp.ttl = 1h; return (deliver); }}
+"
+    )
+}

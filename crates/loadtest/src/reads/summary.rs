@@ -1,10 +1,10 @@
 //! What the rounds come to: medians, and ratios to the baseline.
 
-use crate::{
-    decimal::ratio,
+use super::{
     measure::{Measured, Measurement},
     scenario::Role,
 };
+use crate::decimal::ratio;
 
 /// One scenario over all rounds. Every number is a median of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,10 @@ pub(crate) struct Line {
     /// How many cores those that worked have used, in thousandths: near 1,000 where the server
     /// was what limited the rate.
     pub(crate) busy: u64,
+    /// The same for wrk: near 1,000 the client was what limited the rate.
+    pub(crate) client_busy: u64,
+    /// Octets of one answer, its head included.
+    pub(crate) answer_bytes: u64,
     /// `requests_per_second` over the baseline's, in thousandths.
     pub(crate) speed_ratio: u64,
     /// `cost_nanos` over the baseline's, in thousandths.
@@ -57,6 +61,8 @@ fn line(measured: &Measured) -> Line {
             })
             .collect(),
         busy: of(&|one| ratio(one.used_nanos() / 1000, one.seen.duration_micros)),
+        client_busy: of(&|one| ratio(one.client_nanos / 1000, one.seen.duration_micros)),
+        answer_bytes: of(&|one| one.seen.bytes / one.seen.requests.max(1)),
         speed_ratio: 0,
         cost_ratio: 0,
     }

@@ -4,13 +4,15 @@
 use reqwest::header::CONTENT_ENCODING;
 use service::process::BoxError;
 
-use crate::{
-    config::Config,
-    processor::{Cores, used_nanos},
-    say,
+use super::{
     scenario::{self, Role, Scenario},
-    stand::Stand,
+    servers::Servers,
     wrk::{self, Load, Seen},
+};
+use crate::{
+    processor::{ended_children_nanos, used_nanos},
+    say,
+    suite::Bench,
 };
 
 /// How long each scenario runs before the rounds, in seconds: connections, caches and frequencies
@@ -30,6 +32,8 @@ pub(crate) struct Measurement {
     pub(crate) seen: Seen,
     /// Who worked, and for how many nanoseconds.
     pub(crate) used: Vec<(Role, u64)>,
+    /// The same for wrk.
+    pub(crate) client_nanos: u64,
 }
 
 /// Measures everything.
@@ -37,38 +41,45 @@ pub(crate) struct Measurement {
 /// # Errors
 /// A server answers anything but what its scenario expects, or wrk cannot be run.
 pub(crate) async fn all(
-    stand: &Stand,
-    config: &Config,
-    cores: &Cores,
+    servers: &mut Servers,
+    bench: &Bench<'_>,
 ) -> Result<Vec<Measured>, BoxError> {
-    let scenarios = scenario::all(&stand.sample, stand.has_gateway());
+    let scenarios = scenario::all(
+        &servers.sample,
+        bench.config.documents,
+        servers.has_gateway(),
+    );
     for scenario in &scenarios {
-        check(stand, scenario).await?;
-        once(stand, scenario, config, cores, WARM_UP_SECS)?;
+        check(servers, scenario).await?;
+        once(servers, scenario, bench, WARM_UP_SECS).await?;
     }
     let empty = |scenario: &Scenario| Measured {
         name: scenario.name,
         rounds: Vec::new(),
     };
     let mut all: Vec<Measured> = scenarios.iter().map(empty).collect();
-    for round in 1..=config.rounds {
-        say(&format!("round {round} of {}", config.rounds));
+    for round in 1..=bench.config.rounds {
+        say(&format!("round {round} of {}", bench.config.rounds));
         for (scenario, measured) in scenarios.iter().zip(&mut all) {
-            let measurement = once(stand, scenario, config, cores, config.duration_secs)?;
+            let measurement = once(servers, scenario, bench, bench.config.duration_secs).await?;
             measured.rounds.push(measurement);
+            servers.check()?;
         }
     }
     Ok(all)
 }
 
 /// Asks once, to see that what will be measured is what is meant.
-async fn check(stand: &Stand, scenario: &Scenario) -> Result<(), BoxError> {
-    // The many keys of a script stand in the script.
+async fn check(servers: &Servers, scenario: &Scenario) -> Result<(), BoxError> {
+    // The many keys of a script servers in the script.
     let target = match scenario.target {
         "/" if scenario.asked == Role::Reader => scenario::POST,
         target => target,
     };
-    let mut request = stand.http.get(stand.url(scenario.asked, target)?);
+    let mut request = servers
+        .launcher
+        .http
+        .get(servers.url(scenario.asked, target)?);
     for (name, value) in scenario
         .fields
         .iter()
@@ -86,29 +97,31 @@ async fn check(stand: &Stand, scenario: &Scenario) -> Result<(), BoxError> {
     Err(format!("{}: answered {status}, coded {coding:?}", scenario.name).into())
 }
 
-fn once(
-    stand: &Stand,
+async fn once(
+    servers: &Servers,
     scenario: &Scenario,
-    config: &Config,
-    cores: &Cores,
+    bench: &Bench<'_>,
     duration_secs: u64,
 ) -> Result<Measurement, BoxError> {
     let used = || -> Result<Vec<(Role, u64)>, BoxError> {
         let roles = scenario.costs.iter();
         roles
-            .map(|&role| Ok((role, used_nanos(stand.pid(role)?)?)))
+            .map(|&role| Ok((role, used_nanos(servers.pid(role)?)?)))
             .collect()
     };
-    let before = used()?;
-    let seen = wrk::run(&Load {
-        pin: &cores.on_client(),
-        scripts: &config.scripts,
-        script: scenario.script,
-        connections: config.connections,
+    let load = Load {
+        pin: bench.cores.on_client(),
+        scripts: bench.config.scripts.clone(),
+        targets: servers.targets(scenario)?,
+        pipelined: scenario.pipelined,
+        connections: bench.config.connections,
         duration_secs,
-        fields: &scenario.fields,
-        url: &stand.url(scenario.asked, scenario.target)?,
-    })?;
+        fields: scenario.fields.clone(),
+        url: servers.url(scenario.asked, scenario.target)?,
+    };
+    let client_before = ended_children_nanos()?;
+    let before = used()?;
+    let seen = wrk::run(load).await?;
     let mut used = used()?;
     for ((_, after), (_, before)) in used.iter_mut().zip(before) {
         *after -= before;
@@ -116,5 +129,9 @@ fn once(
     if seen.errors > 0 || seen.requests == 0 {
         return Err(format!("{}: {seen:?}", scenario.name).into());
     }
-    Ok(Measurement { seen, used })
+    Ok(Measurement {
+        seen,
+        used,
+        client_nanos: ended_children_nanos()? - client_before,
+    })
 }

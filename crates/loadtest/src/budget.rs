@@ -1,0 +1,119 @@
+//! What a hot request costs, counted, and held against a committed budget: instructions,
+//! allocations, system calls. No time is taken, so a busy machine counts the same.
+//!
+//! A real reader follows a real Redis; [`client`] asks it, always in the same way; [`callgrind`]
+//! counts what the thread that answers executes, [`strace`] what it asks of the kernel, and
+//! [`limits`] is the committed file.
+
+pub(crate) mod callgrind;
+mod client;
+mod lane;
+pub(crate) mod limits;
+pub(crate) mod strace;
+
+use std::path::Path;
+
+use service::process::BoxError;
+use testkit::redis::RedisServer;
+
+use crate::{
+    config::Config,
+    say,
+    stand::{Launcher, Node, posts, source::Source},
+};
+use client::Client;
+use limits::{Costs, Limits};
+
+/// How many posts the reader holds. One of them is asked for.
+const DOCUMENTS: u64 = 1000;
+
+/// Requests on each connection before anything is counted, and then in each count.
+const ROUNDS: u64 = 50;
+
+/// Counts, says what was counted, and whether all of it is within the budget.
+///
+/// # Errors
+/// Something costs more than its budget; a tool is missing; or two counts differ.
+pub(crate) async fn hold(config: &Config, file: &Path) -> Result<(), BoxError> {
+    let limits = Limits::read(file)?;
+    let launcher = Launcher::new(&config.binaries)?;
+    let redis = RedisServer::start().await;
+    let mut source = Source::start(&redis.url(), DOCUMENTS, None).await?;
+    let (instructions, allocations) = executed(&launcher, &redis.url()).await?;
+    let (system_calls, waits) = asked_of_kernel(&launcher, &redis.url()).await?;
+    source.check()?;
+    let costs = Costs {
+        instructions,
+        allocations,
+        system_calls,
+        waits,
+    };
+    say(&limits.table(&costs));
+    limits.check(&costs)
+}
+
+/// Instructions of user code and allocations, for each request.
+async fn executed(launcher: &Launcher, redis: &str) -> Result<(f64, f64), BoxError> {
+    let out = launcher.directory().join("callgrind");
+    let reader = launcher
+        .reader(&callgrind::command(&out)?, redis, &[])
+        .await?;
+    let pid = reader.pid()?;
+    let client = ask(&reader).await?;
+    let lane = lane::find(pid)?;
+    let started = callgrind::dump(pid, &out)?;
+    if started.allocations() == 0 {
+        return Err("a start without allocations: they cannot be counted in this build".into());
+    }
+    let client = client.rounds(ROUNDS).await?;
+    let first = callgrind::dump(pid, &out)?.thread(lane.nth)?;
+    client.rounds(ROUNDS).await?;
+    let second = callgrind::dump(pid, &out)?.thread(lane.nth)?;
+    let requests = Client::requests(ROUNDS);
+    say(&format!(
+        "instructions of {requests} requests: {}, then {}",
+        first.instructions, second.instructions
+    ));
+    // What happens once a second is in one count or the other; the lower one has less of it.
+    let (less, more) = (
+        first.instructions.min(second.instructions),
+        first.instructions.max(second.instructions),
+    );
+    if less * 21 < more * 20 {
+        return Err("two counts of the same differ by more than a twentieth".into());
+    }
+    Ok((
+        per(less, requests),
+        per(first.allocations.min(second.allocations), requests),
+    ))
+}
+
+/// System calls but those that wait for many connections at once, and those, for each request.
+async fn asked_of_kernel(launcher: &Launcher, redis: &str) -> Result<(f64, f64), BoxError> {
+    let reader = launcher.reader(&[], redis, &[]).await?;
+    let client = ask(&reader).await?;
+    let trace = strace::attach(reader.pid()?, &launcher.directory().join("strace")).await?;
+    client.rounds(ROUNDS).await?;
+    let calls = trace.end().await?;
+    let requests = Client::requests(ROUNDS);
+    let waits = calls.count(strace::is_wait);
+    let others = calls.count(|name| !strace::is_wait(name));
+    say(&format!("system calls of {requests} requests: {calls}"));
+    Ok((per(others, requests), per(waits, requests)))
+}
+
+/// A client that has asked a while: buffers have grown, caches of dates are set.
+async fn ask(reader: &Node) -> Result<Client, BoxError> {
+    let target = format!("/post?id={}", posts::id(1));
+    Client::connect(reader.address, &target)?
+        .rounds(ROUNDS)
+        .await
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts are far below 2^52, and shown with two decimals"
+)]
+fn per(count: u64, requests: u64) -> f64 {
+    count as f64 / requests.max(1) as f64
+}
