@@ -3,7 +3,7 @@
 //! `loadtest/README.md` has the method. In reading order: [`config`] is what it is told,
 //! [`machine`] where it runs, [`suite`] what can be measured and how to add to it, [`stand`] and
 //! [`processor`] what suites share, [`section`] and [`report`] what is written down. Each suite is a
-//! module: [`reads`].
+//! module: [`reads`], [`writes`].
 
 mod config;
 mod decimal;
@@ -14,6 +14,7 @@ mod report;
 mod section;
 mod stand;
 mod suite;
+mod writes;
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use service::process::BoxError;
 
-use crate::{config::Config, processor::Cores, reads, section::Section};
+use crate::{config::Config, processor::Cores, reads, section::Section, writes};
 
 /// What every suite is given.
 #[derive(Debug)]
@@ -31,15 +31,18 @@ impl Bench<'_> {
 pub(crate) enum Suite {
     /// What a read costs: a closed loop.
     Reads,
+    /// How many writes are acknowledged, against what PostgreSQL alone does.
+    Writes,
 }
 
 impl Suite {
     /// All of them, in the order of the report.
-    pub(crate) const ALL: &[Self] = &[Self::Reads];
+    pub(crate) const ALL: &[Self] = &[Self::Reads, Self::Writes];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Reads => "reads",
+            Self::Writes => "writes",
         }
     }
 
@@ -66,6 +69,7 @@ impl Suite {
     pub(crate) async fn measure(self, bench: &Bench<'_>) -> Result<Section, BoxError> {
         match self {
             Self::Reads => reads::measure(bench).await,
+            Self::Writes => writes::measure(bench).await,
         }
     }
 }
