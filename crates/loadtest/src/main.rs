@@ -3,7 +3,7 @@
 //! `loadtest/README.md` has the method. In reading order: [`config`] is what it is told,
 //! [`machine`] where it runs, [`suite`] what can be measured and how to add to it, [`stand`],
 //! [`processor`] and [`bars`] what suites share, [`section`] and [`report`] what is written down. Each suite is a
-//! module: [`reads`], [`latency`], [`memory`]. [`budget`] is no suite: it counts, and measures no time.
+//! module: [`reads`], [`latency`], [`memory`], [`feed`], [`writes`]. [`budget`] is no suite: it counts, and measures no time.
 
 mod bars;
 mod budget;
@@ -18,6 +18,7 @@ mod report;
 mod section;
 mod stand;
 mod suite;
+mod writes;
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use service::process::BoxError;
 
-use crate::{config::Config, latency, memory, processor::Cores, reads, section::Section};
+use crate::{config::Config, latency, memory, processor::Cores, reads, section::Section, writes};
 
 /// What every suite is given.
 #[derive(Debug)]
@@ -35,17 +35,20 @@ pub(crate) enum Suite {
     Latency,
     /// What a document costs in memory.
     Memory,
+    /// How many writes are acknowledged, against what PostgreSQL alone does.
+    Writes,
 }
 
 impl Suite {
     /// All of them, in the order of the report.
-    pub(crate) const ALL: &[Self] = &[Self::Reads, Self::Latency, Self::Memory];
+    pub(crate) const ALL: &[Self] = &[Self::Reads, Self::Latency, Self::Memory, Self::Writes];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Reads => "reads",
             Self::Latency => "latency",
             Self::Memory => "memory",
+            Self::Writes => "writes",
         }
     }
 
@@ -74,6 +77,7 @@ impl Suite {
             Self::Reads => reads::measure(bench).await,
             Self::Latency => latency::measure(bench).await,
             Self::Memory => memory::measure(bench).await,
+            Self::Writes => writes::measure(bench).await,
         }
     }
 }

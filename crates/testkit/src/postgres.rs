@@ -35,7 +35,8 @@ static SHARED: OnceCell<Postgres> = OnceCell::const_new();
 
 /// A PostgreSQL server of this test binary, on loopback, that ends with it.
 ///
-/// Its disk is not synced (`fsync` off): it survives the death of its processes, not of the machine.
+/// Its disk is not synced (`fsync` off) unless it is [`Self::durable`]: it survives the death of its
+/// processes, not of the machine.
 #[derive(Debug)]
 pub struct Postgres {
     /// `None` while it is stopped.
@@ -46,7 +47,11 @@ pub struct Postgres {
     remover: Option<TempDir>,
     port: u16,
     databases: AtomicU32,
+    settings: &'static [&'static str],
 }
+
+/// For tests: small, and quick to write.
+const VOLATILE: &[&str] = &["shared_buffers=16MB", "fsync=off", "full_page_writes=off"];
 
 impl Postgres {
     /// The server that this binary's tests share, started by the first one to ask.
@@ -56,7 +61,7 @@ impl Postgres {
     pub async fn shared() -> &'static Self {
         SHARED
             .get_or_init(|| async {
-                let mut postgres = Self::prepare();
+                let mut postgres = Self::prepare(VOLATILE);
                 // A static is never dropped.
                 if let Some(directory) = postgres.remover.take() {
                     postgres.directory = directory.keep();
@@ -72,7 +77,18 @@ impl Postgres {
     /// # Panics
     /// It is not installed, or does not start.
     pub async fn dedicated() -> Self {
-        let mut postgres = Self::prepare();
+        let mut postgres = Self::prepare(VOLATILE);
+        postgres.launch().await;
+        postgres
+    }
+
+    /// As [`Self::dedicated`], but with PostgreSQL's own defaults for memory and disk, which is
+    /// synced: to be measured.
+    ///
+    /// # Panics
+    /// It is not installed, or does not start.
+    pub async fn durable() -> Self {
+        let mut postgres = Self::prepare(&[]);
         postgres.launch().await;
         postgres
     }
@@ -163,6 +179,11 @@ impl Postgres {
         self.port
     }
 
+    /// The server's first process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.server.as_ref().and_then(ServerProcess::pid)
+    }
+
     /// Sends a signal to the server's first process: `"STOP"` keeps it from accepting, `"QUIT"` ends
     /// all of it as a crash would, `"KILL"` ends that process at once and the others soon after.
     ///
@@ -205,7 +226,7 @@ impl Postgres {
     }
 
     /// Everything but a running server.
-    fn prepare() -> Self {
+    fn prepare(settings: &'static [&'static str]) -> Self {
         let directory = tempfile::Builder::new()
             .prefix("pressrun-postgres-")
             .permissions(Permissions::from_mode(0o755))
@@ -220,6 +241,7 @@ impl Postgres {
             remover: Some(directory),
             port: 0,
             databases: AtomicU32::new(0),
+            settings,
         }
     }
 
@@ -252,12 +274,12 @@ impl Postgres {
             "listen_addresses=127.0.0.1".to_owned(),
             "unix_socket_directories=".to_owned(),
             "max_connections=200".to_owned(),
-            "shared_buffers=16MB".to_owned(),
             // In the directory, so that nothing stays behind in shared memory.
             "dynamic_shared_memory_type=mmap".to_owned(),
-            "fsync=off".to_owned(),
-            "full_page_writes=off".to_owned(),
-        ] {
+        ]
+        .into_iter()
+        .chain(self.settings.iter().map(|&setting| setting.to_owned()))
+        {
             command.push("-c".into());
             command.push(setting.into());
         }

@@ -54,11 +54,12 @@ pub(super) async fn put(State(backend): State<Arc<Backend>>, request: Request) -
     let expires_at = expiry::parse(request.headers(), expiry::now())?;
     let content = read_content(request).await?;
     let sent = content.clone();
+    let content_bytes = content.len();
     let parse = move || {
         let body = document::parse(&key, &content)?;
         Ok((key, body))
     };
-    let pressed = press(&backend, parse).await?;
+    let pressed = press(&backend, content_bytes, parse).await?;
     let is_stored_as_sent = pressed.body.octets() == &sent;
     let written = commit(&backend, pressed, expires_at, &conditions).await?;
     if is_stored_as_sent {
@@ -98,11 +99,12 @@ pub(super) async fn create_document(
     let conditions = Conditions::parse(request.headers())?;
     let expires_at = expiry::parse(request.headers(), expiry::now())?;
     let content = read_content(request).await?;
+    let content_bytes = content.len();
     let parse = move || {
         let body = document::parse(&key, &content)?;
         Ok((key, body))
     };
-    let pressed = press(&backend, parse).await?;
+    let pressed = press(&backend, content_bytes, parse).await?;
     let written = commit(&backend, pressed, expires_at, &conditions).await?;
     Ok(answer::written(&written))
 }
@@ -112,8 +114,9 @@ pub(super) async fn create_post(State(backend): State<Arc<Backend>>, request: Re
     let conditions = Conditions::parse(request.headers())?;
     let expires_at = expiry::parse(request.headers(), expiry::now())?;
     let content = read_content(request).await?;
+    let content_bytes = content.len();
     let parse = move || document::parse_post(&content, new_id);
-    let pressed = press(&backend, parse).await?;
+    let pressed = press(&backend, content_bytes, parse).await?;
     let written = commit(&backend, pressed, expires_at, &conditions).await?;
     Ok(answer::written(&written))
 }
@@ -130,8 +133,9 @@ struct Pressed {
     representations: Vec<Representation>,
 }
 
-/// Checks content and renders it, both in one go on the renderer's threads.
-async fn press<F>(backend: &Backend, parse: F) -> Result<Pressed, HttpError>
+/// Checks content and renders it, both in one go, on the renderer's threads where it is long
+/// enough to be compressed. What is stored is hardly longer than what was sent.
+async fn press<F>(backend: &Backend, content_bytes: usize, parse: F) -> Result<Pressed, HttpError>
 where
     F: FnOnce() -> Result<(ResourceKey, Body), BodyError> + Send + 'static,
 {
@@ -145,7 +149,7 @@ where
             representations,
         })
     };
-    let pressed: Result<Pressed, BodyError> = backend.renderer.run(work).await;
+    let pressed: Result<Pressed, BodyError> = backend.renderer.press(content_bytes, work).await;
     Ok(pressed?)
 }
 

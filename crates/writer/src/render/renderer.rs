@@ -6,7 +6,7 @@ use bytes::Bytes;
 use shared::Representation;
 use tokio::{sync::Semaphore, task};
 
-use super::{Codings, render};
+use super::{CODED_BYTES_MIN, Codings, render};
 
 /// Runs [`render`] on threads of its own, so that compressing one large document never keeps the
 /// async workers from answering others.
@@ -43,7 +43,28 @@ impl Renderer {
     /// Dropping it gives up the result; work that has begun is finished first.
     pub async fn render(&self, body: Bytes) -> Vec<Representation> {
         let codings = self.codings;
-        self.run(move || render(&body, codings)).await
+        self.press(body.len(), move || render(&body, codings)).await
+    }
+
+    /// Runs `work` whose cost is that of pressing a body of `body_bytes`: at once, on the caller's
+    /// thread, where the body is too short to be compressed. That takes a few microseconds, less
+    /// than it takes to change threads and back.
+    ///
+    /// # Panics
+    /// If `work` panics, with its panic.
+    ///
+    /// # Cancel safety
+    /// As [`Self::run`].
+    pub async fn press<T, F>(&self, body_bytes: usize, work: F) -> T
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        if body_bytes < CODED_BYTES_MIN {
+            work()
+        } else {
+            self.run(work).await
+        }
     }
 
     /// Runs `work` on one of the threads, e.g. to parse a body and render it in one go.

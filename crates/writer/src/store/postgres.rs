@@ -7,8 +7,9 @@ mod session;
 mod stamps;
 
 pub use session::{
-    ACQUIRE_TIMEOUT, BEAT_TIMEOUT, CONNECT_TIMEOUT, IDLE_IN_TRANSACTION_TIMEOUT, LEASE_TIMEOUT,
-    LOCK_TIMEOUT, OPERATION_TIMEOUT, PostgresOptions, STATEMENT_TIMEOUT,
+    ACQUIRE_TIMEOUT, BEAT_TIMEOUT, COMMIT_CONNECTIONS_MAX, CONNECT_TIMEOUT,
+    IDLE_IN_TRANSACTION_TIMEOUT, LEASE_TIMEOUT, LOCK_TIMEOUT, OPERATION_TIMEOUT, PostgresOptions,
+    STATEMENT_TIMEOUT,
 };
 
 use std::sync::LazyLock;
@@ -45,7 +46,9 @@ const UNDEFINED_TABLE: &str = "42P01";
 #[derive(Debug)]
 pub struct PostgresStore {
     pool: PgPool,
-    /// For connections outside the pool.
+    /// Connections for batches alone, which keep their plans: see [`session::commit_options`].
+    commits: PgPool,
+    /// For connections outside the pools.
     connect: PgConnectOptions,
     options: PostgresOptions,
 }
@@ -63,11 +66,18 @@ impl PostgresStore {
             .max_connections(options.connections_max)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(connect.clone());
+        let commits = PgPoolOptions::new()
+            .max_connections(COMMIT_CONNECTIONS_MAX)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            // BEGIN finds out just as well; see `commit`.
+            .test_before_acquire(false)
+            .connect_lazy_with(session::commit_options(connect.clone()));
         let mut connection = session::open(&connect).await?;
         session::check(&mut connection).await?;
         check_schema(&mut connection).await?;
         Ok(Self {
             pool,
+            commits,
             connect,
             options,
         })

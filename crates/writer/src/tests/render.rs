@@ -185,7 +185,16 @@ async fn a_panic_in_the_work_reaches_who_waits_and_frees_the_thread() {
     let failing = renderer.clone();
     let failed = tokio::spawn(async move { failing.run(|| panic!("expected in this test")).await });
     assert!(failed.await.unwrap_err().is_panic());
-    assert_eq!(renderer.render(repetitive(3)).await.len(), 1);
+    assert_eq!(renderer.run(|| 1).await, 1);
+}
+
+#[tokio::test]
+async fn only_what_is_compressed_changes_threads() {
+    let renderer = Renderer::new(Codings::ALL, NonZeroUsize::MIN);
+    let here = std::thread::current().id();
+    let thread = || std::thread::current().id();
+    assert_eq!(renderer.press(CODED_BYTES_MIN - 1, thread).await, here);
+    assert_ne!(renderer.press(CODED_BYTES_MIN, thread).await, here);
 }
 
 proptest! {

@@ -9,13 +9,15 @@ use sqlx::{Connection, Postgres, Transaction, postgres::PgConnection};
 use self::{apply::Applied, feed_lock::LockedFeed};
 use super::{
     PostgresStore,
-    session::{OPERATION_TIMEOUT, in_time},
+    session::{COMMIT_CONNECTIONS_MAX, OPERATION_TIMEOUT, in_time},
     settle,
 };
 use crate::store::{Batch, Mutation, StoreError, Tip, mutation::assert_batch};
 
 /// Where a batch's transaction failed.
 enum Failure {
+    /// BEGIN failed: the connection may have died while it was idle. Nothing was changed.
+    AtBegin(StoreError),
     /// COMMIT was not sent: nothing was changed.
     Before(StoreError),
     /// COMMIT was sent: only the database knows.
@@ -28,15 +30,29 @@ pub(super) async fn commit(
     batch: &[Mutation],
 ) -> Result<Batch, StoreError> {
     assert_batch(batch);
-    let mut connection = store.acquire("committing a batch").await?;
-    match transact(&mut connection, known, batch).await {
-        Ok(applied) => Ok(applied.batch),
-        Err(Failure::Before(error)) => settle(connection, Err(error)),
-        Err(Failure::AtCommit(applied, lost)) => {
-            // Closing this side's socket lets the server end a session that still waits.
-            drop(connection.detach());
-            resolve::resolve(store, applied, lost).await
-        }
+    // BEGIN tells whether an idle connection still lives, so none is asked before it. Each that is
+    // found dead leaves the pool; after those that it can hold comes a new one.
+    let mut dead_max = COMMIT_CONNECTIONS_MAX;
+    loop {
+        let mut connection = store
+            .commits
+            .acquire()
+            .await
+            .map_err(StoreError::unavailable("committing a batch"))?;
+        return match transact(&mut connection, known, batch).await {
+            Ok(applied) => Ok(applied.batch),
+            Err(Failure::AtBegin(_)) if dead_max > 0 => {
+                dead_max -= 1;
+                drop(connection.detach());
+                continue;
+            }
+            Err(Failure::AtBegin(error) | Failure::Before(error)) => settle(connection, Err(error)),
+            Err(Failure::AtCommit(applied, lost)) => {
+                // Closing this side's socket lets the server end a session that still waits.
+                drop(connection.detach());
+                resolve::resolve(store, applied, lost).await
+            }
+        };
     }
 }
 
@@ -45,16 +61,21 @@ async fn transact(
     known: Option<Tip>,
     batch: &[Mutation],
 ) -> Result<Applied, Failure> {
+    let failed = |error| Failure::Before(StoreError::unavailable("committing a batch")(error));
     let prepared = in_time(OPERATION_TIMEOUT, async {
-        let mut transaction = connection.begin().await?;
+        let mut transaction = match connection.begin().await {
+            Ok(transaction) => transaction,
+            Err(error) => {
+                let error = StoreError::unavailable("beginning a batch")(error);
+                return Ok(Err(Failure::AtBegin(error)));
+            }
+        };
         let applied = write(&mut transaction, known, batch).await;
-        Ok(applied.map(|applied| (transaction, applied)))
+        Ok(applied
+            .map(|applied| (transaction, applied))
+            .map_err(Failure::Before))
     });
-    let (transaction, applied) = prepared
-        .await
-        .map_err(StoreError::unavailable("committing a batch"))
-        .flatten()
-        .map_err(Failure::Before)?;
+    let (transaction, applied) = prepared.await.map_err(failed).flatten()?;
     if applied.is_empty() {
         // Nothing to make durable: spare the flush. What it judged was committed by others.
         let rolled_back = in_time(OPERATION_TIMEOUT, transaction.rollback()).await;

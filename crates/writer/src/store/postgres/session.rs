@@ -37,11 +37,16 @@ pub const LEASE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a leader waits for a beat's answer before it gives the lease up.
 pub const BEAT_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Upper bound on connections that carry batches: one for the committer, which has one batch in
+/// flight, and one for whoever confirms the history meanwhile.
+pub const COMMIT_CONNECTIONS_MAX: u32 = 2;
+
 /// What an operator may choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PostgresOptions {
-    /// Upper bound on pooled connections. Defaults to 8. Leadership and resolving a lost COMMIT
-    /// answer take one more each.
+    /// Upper bound on pooled connections. Defaults to 8. Batches have
+    /// [`COMMIT_CONNECTIONS_MAX`] of their own; leadership and resolving a lost COMMIT answer take
+    /// one more each.
     pub connections_max: u32,
     /// How long to try to find out what became of a batch whose COMMIT answer was lost. Defaults to
     /// 20 s. Beyond it clients are told that the outcome is unknown.
@@ -75,6 +80,21 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
         ("plan_cache_mode", "force_custom_plan".to_owned()),
         ("jit", "off".to_owned()),
     ]))
+}
+
+/// Options for connections that carry batches.
+///
+/// Their statements are the same each time, and planning one costs as much as applying thirty
+/// rows. So their plans are kept, and made in a way that no table outgrows: by index, however
+/// small a table was when the plan was made.
+///
+/// The one row of `feed` is still read by a sequential scan, there being no other way, at a cost
+/// that the setting makes high enough for `jit`, were that not off.
+pub(super) fn commit_options(ordinary: PgConnectOptions) -> PgConnectOptions {
+    ordinary.options([
+        ("plan_cache_mode", "force_generic_plan"),
+        ("enable_seqscan", "off"),
+    ])
 }
 
 /// Options without deadlines, for migrations.

@@ -3,6 +3,7 @@
 mod commits;
 mod histories;
 mod leases;
+mod plans;
 pub(crate) mod proxy;
 mod sessions;
 

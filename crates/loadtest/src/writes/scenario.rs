@@ -1,0 +1,46 @@
+//! What is measured.
+
+/// Rows of one transaction of the batch baseline: as many as a batch of the writer may have.
+pub(crate) const ROWS: u64 = 512;
+
+/// One thing to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) load: Load,
+}
+
+/// Who writes, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Load {
+    /// wrk, with this script, to the writer.
+    Http(&'static str),
+    /// pgbench, one row a transaction, as many connections as wrk has.
+    Single,
+    /// pgbench, this many rows a transaction, one connection.
+    Batch(u64),
+}
+
+/// All of them, in the order of a round.
+pub(crate) const ALL: &[Scenario] = &[
+    Scenario {
+        name: "HTTP, new posts",
+        load: Load::Http("create.lua"),
+    },
+    Scenario {
+        name: "PostgreSQL, a transaction each",
+        load: Load::Single,
+    },
+    Scenario {
+        name: "HTTP, half of them replace a post",
+        load: Load::Http("mixed.lua"),
+    },
+    Scenario {
+        name: "PostgreSQL, batches of 32",
+        load: Load::Batch(32),
+    },
+    Scenario {
+        name: "PostgreSQL, batches of 512",
+        load: Load::Batch(ROWS),
+    },
+];
