@@ -21,8 +21,12 @@ const WORKSPACE: &[(&str, &[&str])] = &[
         &["shared", "bus", "service", "telemetry", "writer", "reader"],
     ),
     ("e2e", &[]),
-    // A program for developers: it starts its servers as tests do.
-    ("loadtest", &["service", "testkit"]),
+    // A program for developers: it starts its servers as tests do, fills a bus as a leader does,
+    // and drives what a reader is made of.
+    (
+        "loadtest",
+        &["shared", "bus", "service", "reader", "testkit"],
+    ),
 ];
 
 /// Packages that only some crates may know. A name that ends in `*` stands for all that begin so.
