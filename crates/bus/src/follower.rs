@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use shared::{Delivery, Envelope, Position, ResourceKey};
+use tokio::sync::mpsc;
 
 use crate::{Build, BusError, Meta, Subscription};
 
@@ -10,7 +11,8 @@ use crate::{Build, BusError, Meta, Subscription};
 pub enum BucketRead {
     /// The bucket bears the mark of the build asked for.
     Intact {
-        /// Every envelope and tombstone in it, each in an allocation of its own.
+        /// Every envelope and tombstone in it. They may share one allocation: whoever keeps one
+        /// for long copies its octets.
         envelopes: Vec<Envelope>,
         /// How many values could not be decoded; those documents are missing from `envelopes`.
         undecodable: usize,
@@ -52,12 +54,36 @@ pub trait SnapshotReader: Send + std::fmt::Debug {
     /// The bus is away.
     async fn meta(&mut self) -> Result<Option<Meta>, BusError>;
 
-    /// The buckets asked for, in that order, by one round trip.
+    /// Reads the buckets asked for, in that order and some ahead, and hands each over as soon as it
+    /// is decoded. Waits while `sink` is full, and ends early, unsuccessfully, once nobody takes
+    /// from it any more.
     ///
     /// # Errors
     /// The bus is away.
-    async fn buckets(&mut self, build: Build, indexes: &[u32])
-    -> Result<Vec<BucketRead>, BusError>;
+    async fn each_bucket(
+        &mut self,
+        build: Build,
+        indexes: Vec<u32>,
+        sink: mpsc::Sender<BucketRead>,
+    ) -> Result<(), BusError>;
+
+    /// The buckets asked for, in that order, all at once.
+    ///
+    /// # Errors
+    /// The bus is away.
+    async fn buckets(
+        &mut self,
+        build: Build,
+        indexes: &[u32],
+    ) -> Result<Vec<BucketRead>, BusError> {
+        let (sink, mut read) = mpsc::channel(indexes.len().max(1));
+        self.each_bucket(build, indexes.to_vec(), sink).await?;
+        let mut buckets = Vec::with_capacity(indexes.len());
+        while let Ok(bucket) = read.try_recv() {
+            buckets.push(bucket);
+        }
+        Ok(buckets)
+    }
 }
 
 /// Reads the bus.

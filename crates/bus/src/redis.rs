@@ -5,6 +5,7 @@
 //! Redis need not be there at the start. A hydration and a subscription own a connection each and
 //! fail with it: nothing reconnects in the middle of a read of several steps.
 
+mod bulk;
 mod compare;
 mod connection;
 mod deadline;
@@ -15,6 +16,7 @@ mod meta;
 mod publish;
 mod rebuild;
 mod replay;
+pub(crate) mod resp;
 mod scripts;
 mod snapshot;
 mod subscription;

@@ -49,9 +49,19 @@ impl Subscription {
     /// # Cancel safety
     /// Cancel safe: no event is lost.
     pub async fn next(&mut self) -> Option<FeedEvent> {
-        let Weighed { event, octets } = self.events.recv().await?;
+        let next = self.events.recv().await?;
+        Some(self.take(next))
+    }
+
+    /// The next event, if one waits: for whoever takes several at once.
+    pub fn next_waiting(&mut self) -> Option<FeedEvent> {
+        let next = self.events.try_recv().ok()?;
+        Some(self.take(next))
+    }
+
+    fn take(&self, Weighed { event, octets }: Weighed) -> FeedEvent {
         self.octets.fetch_sub(octets, Ordering::Relaxed);
-        Some(event)
+        event
     }
 }
 

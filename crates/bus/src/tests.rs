@@ -1,5 +1,7 @@
 //! Tests of what only this crate sees; `tests/it` holds what any user of the bus relies on.
 
+mod resp;
+
 use shared::Sequence;
 use testkit::{
     builders::{EPOCH, link},

@@ -9,6 +9,7 @@ mod bars;
 mod budget;
 mod config;
 mod decimal;
+mod feed;
 mod latency;
 mod machine;
 mod memory;

@@ -43,17 +43,29 @@ impl Cores {
     /// # Errors
     /// `taskset` is not there or refuses.
     pub(crate) fn leave_server_core(&self) -> io::Result<()> {
-        let others: Vec<String> = self.0[1..].iter().map(u32::to_string).collect();
-        let output = Command::new("taskset")
-            .args(["-p", "-c", &others.join(",")])
-            .arg(std::process::id().to_string())
-            .output()?;
-        if output.status.success() {
-            Ok(())
-        } else {
-            let said = String::from_utf8_lossy(&output.stderr);
-            Err(io::Error::other(format!("taskset: {said}")))
-        }
+        run_on(&self.0[1..])
+    }
+
+    /// Lets this process, and what it starts from now on, use every core.
+    ///
+    /// # Errors
+    /// As [`Self::leave_server_core`].
+    pub(crate) fn use_all(&self) -> io::Result<()> {
+        run_on(&self.0)
+    }
+}
+
+fn run_on(cores: &[u32]) -> io::Result<()> {
+    let list: Vec<String> = cores.iter().map(u32::to_string).collect();
+    let output = Command::new("taskset")
+        .args(["-p", "-c", &list.join(",")])
+        .arg(std::process::id().to_string())
+        .output()?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        let said = String::from_utf8_lossy(&output.stderr);
+        Err(io::Error::other(format!("taskset: {said}")))
     }
 }
 

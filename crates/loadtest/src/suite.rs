@@ -8,7 +8,9 @@ use std::path::Path;
 
 use service::process::BoxError;
 
-use crate::{config::Config, latency, memory, processor::Cores, reads, section::Section, writes};
+use crate::{
+    config::Config, feed, latency, memory, processor::Cores, reads, section::Section, writes,
+};
 
 /// What every suite is given.
 #[derive(Debug)]
@@ -35,19 +37,28 @@ pub(crate) enum Suite {
     Latency,
     /// What a document costs in memory.
     Memory,
+    /// How quickly documents get into readers.
+    Feed,
     /// How many writes are acknowledged, against what PostgreSQL alone does.
     Writes,
 }
 
 impl Suite {
     /// All of them, in the order of the report.
-    pub(crate) const ALL: &[Self] = &[Self::Reads, Self::Latency, Self::Memory, Self::Writes];
+    pub(crate) const ALL: &[Self] = &[
+        Self::Reads,
+        Self::Latency,
+        Self::Memory,
+        Self::Feed,
+        Self::Writes,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Reads => "reads",
             Self::Latency => "latency",
             Self::Memory => "memory",
+            Self::Feed => "feed",
             Self::Writes => "writes",
         }
     }
@@ -77,6 +88,13 @@ impl Suite {
             Self::Reads => reads::measure(bench).await,
             Self::Latency => latency::measure(bench).await,
             Self::Memory => memory::measure(bench).await,
+            Self::Feed => {
+                // Redis, publisher, reader and readers' clients are busy at once.
+                bench.cores.use_all()?;
+                let section = feed::measure(bench).await;
+                bench.cores.leave_server_core()?;
+                section
+            }
             Self::Writes => writes::measure(bench).await,
         }
     }

@@ -22,7 +22,7 @@ use tracing::{debug, info, warn};
 use crate::{
     catalog::CatalogWriter,
     reached::Reaching,
-    replica::{Input, Replica, Source, Sources, Timing},
+    replica::{Effect, Input, Replica, Source, Sources, Timing},
     status::{Progress, StatusCell},
 };
 
@@ -39,6 +39,9 @@ const TICK: Duration = Duration::from_millis(25);
 
 /// How often the reader registers its status with the bus.
 const REGISTER_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Events taken from the subscription at once, before anything else has its turn.
+const EVENTS_AT_ONCE: usize = 256;
 
 /// Inputs of a hydration and a poll that may wait for the machine; both wait while it is full.
 const INPUTS_MAX: usize = 16;
@@ -76,7 +79,7 @@ pub async fn follow(following: Following) {
         Some(_) => Sources::BusAndWriter,
         None => Sources::Bus,
     };
-    let (replica, effects) = Replica::start(reader, sources, following.timing, following.seed);
+    let (replica, mut effects) = Replica::start(reader, sources, following.timing, following.seed);
     let (inputs_sender, inputs) = mpsc::channel(INPUTS_MAX);
     let mut driver = Driver {
         following,
@@ -97,8 +100,9 @@ pub async fn follow(following: Following) {
         registering: Slot::empty(),
         inputs,
         inputs_sender,
+        effects: Vec::new(),
     };
-    driver.carry_out(effects);
+    driver.carry_out(&mut effects);
     driver.run().await;
 }
 
@@ -126,6 +130,8 @@ struct Driver {
     /// What hydration and poll tell.
     inputs: mpsc::Receiver<Input>,
     inputs_sender: mpsc::Sender<Input>,
+    /// Empty between two inputs; kept for its room.
+    effects: Vec<Effect>,
 }
 
 impl Driver {
@@ -134,7 +140,7 @@ impl Driver {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                event = next_event(&mut self.subscription) => self.take_event(event),
+                event = next_event(&mut self.subscription) => self.take_events(event),
                 made = self.connecting.finished() => self.take_subscription(made),
                 Some(input) = self.inputs.recv() => self.step(input),
                 input = self.replaying.finished() => self.step(input),
@@ -156,17 +162,22 @@ impl Driver {
     }
 
     fn step(&mut self, input: Input) {
+        self.take(self.started.elapsed(), input);
+        self.following.reaching.tell(self.replica.position());
+    }
+
+    /// As [`Self::step`], without telling of the position.
+    fn take(&mut self, now: Duration, input: Input) {
         if let Input::Heartbeat(beat)
         | Input::PollBegin(_, beat)
         | Input::WriterSnapshotBegin(_, beat) = &input
         {
             self.following.catalog.hear_time(beat.database_time);
         }
-        let mut effects = Vec::new();
-        self.replica
-            .step(self.started.elapsed(), input, &mut effects);
-        self.carry_out(effects);
-        self.following.reaching.tell(self.replica.position());
+        let mut effects = std::mem::take(&mut self.effects);
+        self.replica.step(now, input, &mut effects);
+        self.carry_out(&mut effects);
+        self.effects = effects;
     }
 
     /// Brings the status up to date, and registers it with the bus now and then.
@@ -206,21 +217,26 @@ impl Driver {
         }
     }
 
-    fn take_event(&mut self, event: Option<FeedEvent>) {
-        let input = match event {
-            Some(FeedEvent::Message(FeedMessage::Delivery(delivery))) => Input::Delivery(delivery),
-            Some(FeedEvent::Message(FeedMessage::Notice(slot))) => Input::Notice(slot),
-            Some(FeedEvent::Message(FeedMessage::Heartbeat(beat))) => Input::Heartbeat(beat),
-            Some(FeedEvent::Undecodable) => {
-                debug!("octets on the feed that are not a message");
-                return;
+    /// Takes an event and those that wait behind it: a burst costs one look at the clock, and wakes
+    /// once those that wait for a position.
+    fn take_events(&mut self, first: Option<FeedEvent>) {
+        let now = self.started.elapsed();
+        if let Some(input) = input_of(first) {
+            self.take(now, input);
+        }
+        for _ in 1..EVENTS_AT_ONCE {
+            let waiting = self
+                .subscription
+                .as_mut()
+                .and_then(Subscription::next_waiting);
+            let Some(event) = waiting else {
+                break;
+            };
+            if let Some(input) = input_of(Some(event)) {
+                self.take(now, input);
             }
-            None => {
-                warn!("the subscription to the feed has ended");
-                Input::Disconnected
-            }
-        };
-        self.step(input);
+        }
+        self.following.reaching.tell(self.replica.position());
     }
 
     fn take_subscription(&mut self, made: Result<Subscription, BusError>) {
@@ -252,6 +268,25 @@ async fn next_event(subscription: &mut Option<Subscription>) -> Option<FeedEvent
             event
         }
         None => std::future::pending().await,
+    }
+}
+
+/// What the machine is to be told of an event; nothing, of octets that mean nothing.
+fn input_of(event: Option<FeedEvent>) -> Option<Input> {
+    match event {
+        Some(FeedEvent::Message(FeedMessage::Delivery(delivery))) => {
+            Some(Input::Delivery(delivery))
+        }
+        Some(FeedEvent::Message(FeedMessage::Notice(slot))) => Some(Input::Notice(slot)),
+        Some(FeedEvent::Message(FeedMessage::Heartbeat(beat))) => Some(Input::Heartbeat(beat)),
+        Some(FeedEvent::Undecodable) => {
+            debug!("octets on the feed that are not a message");
+            None
+        }
+        None => {
+            warn!("the subscription to the feed has ended");
+            Some(Input::Disconnected)
+        }
     }
 }
 

@@ -273,7 +273,12 @@ impl Replica {
     }
 
     fn advance(&mut self, now: Duration, effects: &mut Vec<Effect>) {
-        match self.slots.advance(self.epoch_seen, now) {
+        let advance = self.slots.advance(self.epoch_seen, now);
+        self.advanced(advance, effects);
+    }
+
+    fn advanced(&mut self, advance: Advance, effects: &mut Vec<Effect>) {
+        match advance {
             Advance::Stayed => {}
             Advance::Moved => self.reached(),
             Advance::Forked => {

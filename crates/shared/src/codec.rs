@@ -4,12 +4,14 @@
 //! only once the header is known to be whole; the body has a checksum of its own. Checksums are
 //! XXH3-64 with seed 0: they find damage, not malice.
 
+mod batch;
 mod decode;
 mod encode;
 mod layout;
 mod message;
 mod stream;
 
+pub use batch::{BATCH_BYTES, Messages, encode_batch, messages};
 pub use decode::{Summary, decode, summarize};
 pub use encode::{EncodeError, encode};
 pub use layout::{FORMAT, HEADER_BYTES, SEQUENCE_OFFSET};

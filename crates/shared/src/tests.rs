@@ -1,6 +1,7 @@
 //! Tests of the wire: tables for its rules, golden octets for its formats, properties for its
 //! codec.
 
+mod batch;
 mod coding;
 mod entity_tag;
 mod golden;

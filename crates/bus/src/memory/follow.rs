@@ -3,8 +3,12 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use shared::{Envelope, Position, ResourceKey, codec::decode, limits::PROBES_MAX};
+use tokio::sync::mpsc;
 
-use super::{MemoryBus, contents::Bucket};
+use super::{
+    MemoryBus,
+    contents::{Bucket, Contents},
+};
 use crate::{
     BucketRead, Build, BusError, Follower, Lookup, Meta, Replay, SnapshotReader, Subscription,
     stored::{check_reader_id, check_status},
@@ -81,20 +85,29 @@ impl SnapshotReader for MemoryBus {
         Ok(self.state()?.contents.meta)
     }
 
-    async fn buckets(
+    async fn each_bucket(
         &mut self,
         build: Build,
-        indexes: &[u32],
-    ) -> Result<Vec<BucketRead>, BusError> {
-        let state = self.state()?;
-        let read = |&index: &u32| {
-            usize::try_from(index)
-                .ok()
-                .and_then(|index| state.contents.buckets.get(index))
-                .filter(|bucket| bucket.mark == Some(build))
-                .map_or(BucketRead::Lost, read_bucket)
-        };
-        Ok(indexes.iter().map(read).collect())
+        indexes: Vec<u32>,
+        sink: mpsc::Sender<BucketRead>,
+    ) -> Result<(), BusError> {
+        for index in indexes {
+            let bucket = self.state()?.contents.read_bucket(build, index);
+            if sink.send(bucket).await.is_err() {
+                return Err(BusError::Away);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Contents {
+    fn read_bucket(&self, build: Build, index: u32) -> BucketRead {
+        usize::try_from(index)
+            .ok()
+            .and_then(|index| self.buckets.get(index))
+            .filter(|bucket| bucket.mark == Some(build))
+            .map_or(BucketRead::Lost, read_bucket)
     }
 }
 

@@ -26,8 +26,8 @@ impl Follower for RedisBus {
     }
 
     async fn snapshot(&self) -> Result<Box<dyn SnapshotReader>, BusError> {
-        let connection = self.inner.connection.dedicated().await?;
-        Ok(Box::new(RedisSnapshot::new(self.clone(), connection)))
+        let info = self.inner.connection.client().get_connection_info().clone();
+        Ok(Box::new(RedisSnapshot::open(self.clone(), info).await?))
     }
 
     async fn replay(&self, after: Position) -> Result<Replay, BusError> {

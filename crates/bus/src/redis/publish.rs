@@ -5,7 +5,7 @@ use bytes::Bytes;
 use redis::{Cmd, Value};
 use shared::{
     Heartbeat, ResourceKey, Sequence,
-    codec::{encode_heartbeat, encode_notice, encode_slot},
+    codec::{encode_batch, encode_heartbeat, encode_length, encode_notice, encode_slot},
     feed::Probe,
     limits::PROBES_MAX,
 };
@@ -16,7 +16,6 @@ use super::{
     keys::build_text,
     meta,
     scripts::{self, Answer},
-    segment_of,
 };
 use crate::{
     Begin, Build, BusError, Held, Meta, Names, Publication, PublishOutcome, Publisher, Refusal,
@@ -24,8 +23,16 @@ use crate::{
     stored::sequence_of,
 };
 
-/// Publications sent by one round trip, at most.
-const BATCH_PUBLICATIONS_MAX: usize = 256;
+/// Publications that one call of the script takes, at most.
+const CALL_PUBLICATIONS_MAX: usize = 128;
+
+/// Octets of envelopes after which a call takes no more publications. A call sends one message,
+/// which with this stays well below what makes Redis cut subscribers off in a burst; and keeps Redis
+/// from everybody else for a fraction of a millisecond.
+const CALL_BYTES_MAX: usize = 32 * 1024;
+
+/// Publications sent by one round trip, at most: what writers commit and hand over together.
+const BATCH_PUBLICATIONS_MAX: usize = 512;
 
 /// Octets of envelopes after which a round trip takes no more publications.
 const BATCH_BYTES_MAX: usize = 1024 * 1024;
@@ -54,7 +61,8 @@ impl Publisher for RedisBus {
         let mut outcomes = Vec::with_capacity(publications.len());
         let mut rest = publications;
         while !rest.is_empty() {
-            let (batch, after) = rest.split_at(batch_len(rest));
+            let len = fitting(rest, BATCH_PUBLICATIONS_MAX, BATCH_BYTES_MAX);
+            let (batch, after) = rest.split_at(len);
             outcomes.extend(self.publish_batch(build, batch).await?);
             rest = after;
         }
@@ -151,18 +159,34 @@ impl Publisher for RedisBus {
     }
 }
 
-/// How many of these publications, at least 1, go by one round trip.
-fn batch_len(publications: &[Publication]) -> usize {
+/// How many of these publications, at least 1, keep both limits.
+fn fitting(publications: &[Publication], count_max: usize, bytes_max: usize) -> usize {
     let mut octets = 0;
     let fitting = publications
         .iter()
-        .take(BATCH_PUBLICATIONS_MAX)
+        .take(count_max)
         .take_while(|publication| {
             octets += publication.envelope.len();
-            octets <= BATCH_BYTES_MAX
+            octets <= bytes_max
         })
         .count();
     fitting.max(1)
+}
+
+/// Divides what goes by one round trip into what each call of the script takes: of one epoch, and
+/// within the limits of a call.
+fn calls_of(batch: &[Publication]) -> impl Iterator<Item = &[Publication]> {
+    let epoch = |publication: &Publication| publication.slot.position.epoch;
+    batch
+        .chunk_by(move |one, next| epoch(one) == epoch(next))
+        .flat_map(|mut rest| {
+            std::iter::from_fn(move || {
+                let len = fitting(rest, CALL_PUBLICATIONS_MAX, CALL_BYTES_MAX);
+                let (call, after) = rest.split_at_checked(len)?;
+                rest = after;
+                Some(call)
+            })
+        })
 }
 
 impl RedisBus {
@@ -171,9 +195,8 @@ impl RedisBus {
         build: Build,
         batch: &[Publication],
     ) -> Result<Vec<PublishOutcome>, BusError> {
-        let calls = batch
-            .iter()
-            .map(|publication| self.publish_call(build, publication))
+        let calls = calls_of(batch)
+            .map(|publications| self.publish_call(build, publications))
             .collect();
         let script = &self.inner.scripts.publish;
         let answers =
@@ -187,51 +210,81 @@ impl RedisBus {
                     },
                 )
                 .await?;
-        answers.iter().map(outcome).collect()
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for (answer, publications) in answers.iter().zip(calls_of(batch)) {
+            add_outcomes(&mut outcomes, answer, publications.len())?;
+        }
+        Ok(outcomes)
     }
 
-    fn publish_call(&self, build: Build, publication: &Publication) -> Cmd {
-        debug_assert_eq!(
-            sequence_of(&publication.envelope),
-            Some(publication.sequence.0),
-            "a publication bears its envelope's sequence"
-        );
+    /// Publishes changes of one epoch.
+    fn publish_call(&self, build: Build, publications: &[Publication]) -> Cmd {
         let keys = &self.inner.keys;
-        let slot = &publication.slot;
-        let number = slot.position.sequence.0;
-        let is_inline = publication.envelope.len() <= INLINE_BYTES_MAX;
-        let header = if is_inline {
-            encode_slot(slot)
-        } else {
-            encode_notice(slot)
-        };
         let mut call = scripts::call(
             &self.inner.scripts.publish,
-            &[
-                &keys.meta(),
-                &keys.log_segment(build, segment_of(number)),
-                &keys.pending(build),
-                &keys.feed(),
-            ],
+            &[&keys.meta(), &keys.pending(build), &keys.feed()],
         );
-        call.arg(slot.position.epoch.0)
+        let epoch = publications.first().map(|one| one.slot.position.epoch.0);
+        call.arg(epoch)
             .arg(build_text(build))
-            .arg(number)
-            .arg(&slot.prev_link.0.to_be_bytes())
-            .arg(&slot.link.0.to_be_bytes())
-            .arg(publication.key.as_str())
-            .arg(publication.sequence.0)
-            .arg(&publication.envelope[..])
-            .arg(&header[..])
-            .arg(u8::from(is_inline))
             .arg(keys.bucket_prefix(build))
-            .arg(publication.key.bucket(BUCKETS_MAX))
             .arg(keys.log_prefix(build))
             .arg(self.log_segments)
             .arg(LOG_SEGMENT_SLOTS)
             .arg(PENDING_MAX)
-            .arg(ADVANCE_MAX);
+            .arg(ADVANCE_MAX)
+            .arg(&encode_batch());
+        for publication in publications {
+            add_publication(&mut call, publication);
+        }
         call
+    }
+}
+
+fn add_publication(call: &mut Cmd, publication: &Publication) {
+    debug_assert_eq!(
+        sequence_of(&publication.envelope),
+        Some(publication.sequence.0),
+        "a publication bears its envelope's sequence"
+    );
+    let slot = &publication.slot;
+    let links = [slot.prev_link.0.to_be_bytes(), slot.link.0.to_be_bytes()];
+    let is_inline = publication.envelope.len() <= INLINE_BYTES_MAX;
+    let (header, follows) = if is_inline {
+        (encode_slot(slot), publication.envelope.len())
+    } else {
+        (encode_notice(slot), 0)
+    };
+    let length = encode_length(header.len() + follows);
+    call.arg(slot.position.sequence.0)
+        .arg(links.as_flattened())
+        .arg(publication.key.as_str())
+        .arg(publication.key.bucket(BUCKETS_MAX))
+        .arg(publication.sequence.0)
+        .arg(&publication.envelope[..])
+        .arg([&length[..], &header].concat())
+        .arg(u8::from(is_inline));
+}
+
+/// What a call says of each of its `len` publications.
+fn add_outcomes(
+    outcomes: &mut Vec<PublishOutcome>,
+    answer: &Value,
+    len: usize,
+) -> Result<(), BusError> {
+    match answer {
+        Value::Array(answers) if answers.len() == len => {
+            for answer in answers {
+                outcomes.push(outcome(answer)?);
+            }
+            Ok(())
+        }
+        Value::Array(_) => Err(BusError::Unexpected("answer of publish.lua")),
+        word => {
+            let outcome = outcome(word)?;
+            outcomes.extend(std::iter::repeat_n(outcome, len));
+            Ok(())
+        }
     }
 }
 

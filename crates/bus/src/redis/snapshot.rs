@@ -1,93 +1,159 @@
 //! Reads of a whole snapshot.
 
-use std::fmt;
-
 use async_trait::async_trait;
 use bytes::Bytes;
-use redis::{Pipeline, aio::MultiplexedConnection};
+use redis::ConnectionInfo;
 use shared::codec::decode;
+use tokio::{sync::mpsc, task::spawn_blocking};
 
 use super::{
     RedisBus,
-    deadline::{BULK_TIMEOUT, OPERATION_TIMEOUT, within},
+    bulk::BulkConnection,
+    deadline::{BULK_TIMEOUT, OPERATION_TIMEOUT},
     keys::build_text,
     meta::{self, Fields},
+    resp::{Malformed, strings},
 };
 use crate::{BucketRead, Build, BusError, Meta, SnapshotReader};
 
-/// One connection that reads one snapshot and fails with it.
+/// Buckets asked for ahead of the one that is read: Redis is never idle between two, and never
+/// holds more than some 10 MB for this reader.
+const BUCKETS_ASKED: usize = 16;
+
+/// Reading buckets, for errors.
+const READING: &str = "reading buckets";
+
+/// One connection that reads one snapshot and fails with it. Waits on a thread of the runtime's
+/// blocking pool, where envelopes are decoded too.
+#[derive(Debug)]
 pub(super) struct RedisSnapshot {
     bus: RedisBus,
-    connection: MultiplexedConnection,
+    /// None while it is in use, and after an operation that failed or was abandoned.
+    connection: Option<BulkConnection>,
 }
 
 impl RedisSnapshot {
-    pub(super) fn new(bus: RedisBus, connection: MultiplexedConnection) -> Self {
-        Self { bus, connection }
+    pub(super) async fn open(bus: RedisBus, info: ConnectionInfo) -> Result<Self, BusError> {
+        let connection = on_a_thread(move || BulkConnection::open(&info)).await?;
+        Ok(Self {
+            bus,
+            connection: Some(connection),
+        })
     }
+
+    /// Does `work` with the connection, which is lost with an error.
+    async fn with<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut BulkConnection) -> Result<T, BusError> + Send + 'static,
+    ) -> Result<T, BusError> {
+        let mut connection = self.connection.take().ok_or(BusError::Away)?;
+        let (connection, done) = on_a_thread(move || {
+            let done = work(&mut connection)?;
+            Ok((connection, done))
+        })
+        .await?;
+        self.connection = Some(connection);
+        Ok(done)
+    }
+}
+
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BusError> + Send + 'static,
+) -> Result<T, BusError> {
+    // It fails only where the work panicked or the runtime ends.
+    spawn_blocking(work).await.or(Err(BusError::Away))?
 }
 
 #[async_trait]
 impl SnapshotReader for RedisSnapshot {
     async fn meta(&mut self) -> Result<Option<Meta>, BusError> {
         let read = meta::read(&self.bus.inner.keys);
-        let answer = read.query_async::<Fields>(&mut self.connection);
-        meta::parse(&within(OPERATION_TIMEOUT, "reading meta", answer).await?)
+        let answer =
+            self.with(move |connection| connection.ask("reading meta", OPERATION_TIMEOUT, &read));
+        meta::parse(&fields(&answer.await?).ok_or(BusError::Unexpected("meta"))?)
     }
 
-    async fn buckets(
+    async fn each_bucket(
         &mut self,
         build: Build,
-        indexes: &[u32],
-    ) -> Result<Vec<BucketRead>, BusError> {
-        let mut read = Pipeline::with_capacity(indexes.len());
-        for &index in indexes {
-            read.cmd("HGETALL")
-                .arg(self.bus.inner.keys.bucket(build, index));
-        }
-        let answer = read.query_async::<Vec<Fieldset>>(&mut self.connection);
-        let buckets = within(BULK_TIMEOUT, "reading buckets", answer).await?;
-        let mark = build_text(build);
-        Ok(buckets
-            .into_iter()
-            .map(|fields| read_bucket(fields, mark.as_bytes()))
-            .collect())
+        indexes: Vec<u32>,
+        sink: mpsc::Sender<BucketRead>,
+    ) -> Result<(), BusError> {
+        let bus = self.bus.clone();
+        self.with(move |connection| read_buckets(connection, &bus, build, &indexes, &sink))
+            .await
     }
 }
 
-/// A hash as Redis gives it.
-type Fieldset = Vec<(Vec<u8>, Vec<u8>)>;
+/// Reads buckets in their order and hands each over, until nobody wants any more.
+fn read_buckets(
+    connection: &mut BulkConnection,
+    bus: &RedisBus,
+    build: Build,
+    indexes: &[u32],
+    sink: &mpsc::Sender<BucketRead>,
+) -> Result<(), BusError> {
+    let mark = build_text(build);
+    let ask = |indexes: &[u32]| {
+        let mut commands = Vec::new();
+        for &index in indexes {
+            redis::cmd("HGETALL")
+                .arg(bus.inner.keys.bucket(build, index))
+                .write_packed_command(&mut commands);
+        }
+        commands
+    };
+    let (first, rest) = indexes.split_at(indexes.len().min(BUCKETS_ASKED));
+    connection.send(READING, &ask(first))?;
+    let mut rest = rest.chunks(1);
+    for _ in indexes {
+        let answer = connection.answer(READING, BULK_TIMEOUT)?;
+        if let Some(next) = rest.next() {
+            connection.send(READING, &ask(next))?;
+        }
+        let bucket = read_bucket(&answer, mark.as_bytes());
+        let bucket = bucket.map_err(|Malformed| BusError::Unexpected("answer"))?;
+        if sink.blocking_send(bucket).is_err() {
+            // What is still on its way would be taken for answers to what is asked next.
+            return Err(BusError::Away);
+        }
+    }
+    Ok(())
+}
 
-fn read_bucket(fields: Fieldset, mark: &[u8]) -> BucketRead {
+/// A hash as Redis gives it: fields, each followed by its value.
+fn read_bucket(answer: &Bytes, mark: &[u8]) -> Result<BucketRead, Malformed> {
     let mut is_marked = false;
-    let mut envelopes = Vec::with_capacity(fields.len());
+    let mut envelopes = Vec::new();
     let mut undecodable = 0;
-    for (field, value) in fields {
+    let mut strings = strings(answer)?;
+    while let Some(field) = strings.next() {
+        let field = &answer[field?.ok_or(Malformed)?];
+        let value = strings.next().ok_or(Malformed)??.ok_or(Malformed)?;
         if field.is_empty() {
-            is_marked = value == mark;
+            is_marked = &answer[value] == mark;
             continue;
         }
-        // The library gives each value as an allocation of its own and of its exact size, so an
-        // envelope made of it keeps nothing else alive.
-        match decode(&Bytes::from(value)) {
+        match decode(&answer.slice(value)) {
             Ok(envelope) if envelope.key.as_str().as_bytes() == field => envelopes.push(envelope),
             Ok(_) | Err(_) => undecodable += 1,
         }
     }
-    if is_marked {
+    Ok(if is_marked {
         BucketRead::Intact {
             envelopes,
             undecodable,
         }
     } else {
         BucketRead::Lost
-    }
+    })
 }
 
-impl fmt::Debug for RedisSnapshot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisSnapshot")
-            .field("bus", &self.bus)
-            .finish_non_exhaustive()
+/// As many strings as meta has fields.
+fn fields(answer: &Bytes) -> Option<Fields> {
+    let mut fields = Vec::new();
+    for string in strings(answer).ok()? {
+        fields.push(string.ok()?.map(|string| answer[string].to_vec()));
     }
+    fields.try_into().ok()
 }

@@ -3,10 +3,7 @@
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use redis::{Client, Msg};
-use shared::{
-    Delivery, FeedMessage,
-    codec::{SLOT_BYTES, decode, decode_message},
-};
+use shared::codec::{decode_message, messages};
 
 use super::deadline::{OPERATION_TIMEOUT, within};
 use crate::{
@@ -43,8 +40,9 @@ async fn pump(mut messages: impl Stream<Item = Msg> + Unpin, sender: FeedSender)
             tracing::debug!("the feed's connection was lost");
             return;
         };
-        let octets = message.get_payload_bytes();
-        match sender.send(event_of(octets), octets.len()) {
+        // One copy, which the envelopes in it share: what a catalog keeps it copies itself.
+        let octets = Bytes::copy_from_slice(message.get_payload_bytes());
+        match send_all(&octets, &sender) {
             Ok(()) => {}
             Err(Cut::Gone) => return,
             Err(Cut::Overflow) => {
@@ -55,17 +53,13 @@ async fn pump(mut messages: impl Stream<Item = Msg> + Unpin, sender: FeedSender)
     }
 }
 
-/// Decodes a message, its envelope into an exact-size allocation of its own: that one may live
-/// in a catalog for years, without the header before it.
-fn event_of(octets: &[u8]) -> FeedEvent {
-    let header = octets.get(..SLOT_BYTES).unwrap_or(octets);
-    // A delivery's slot is known from the header alone, whatever follows.
-    let message = match decode_message(&Bytes::copy_from_slice(header)) {
-        Ok(FeedMessage::Delivery(Delivery { slot, .. })) => {
-            let envelope = decode(&Bytes::copy_from_slice(&octets[header.len()..]));
-            Ok(FeedMessage::Delivery(Delivery { slot, envelope }))
-        }
-        _ => decode_message(&Bytes::copy_from_slice(octets)),
-    };
-    message.map_or(FeedEvent::Undecodable, FeedEvent::Message)
+/// Hands over every message that these octets are.
+fn send_all(octets: &Bytes, sender: &FeedSender) -> Result<(), Cut> {
+    for message in messages(octets) {
+        let len = message.as_ref().map_or(0, Bytes::len);
+        let decoded = message.and_then(|message| decode_message(&message));
+        let event = decoded.map_or(FeedEvent::Undecodable, FeedEvent::Message);
+        sender.send(event, len)?;
+    }
+    Ok(())
 }

@@ -18,6 +18,8 @@ macro_rules! contract {
             publish::published_change_is_stored_logged_and_sent
             publish::publish_keeps_the_highest_sequence_per_key
             publish::publications_of_one_call_take_effect_in_order
+            publish::each_of_one_call_is_judged_by_itself
+            publish::call_that_fills_holes_advances_in_its_midst
             publish::slots_out_of_order_advance_when_the_hole_is_filled
             publish::waiting_slots_of_another_history_do_not_advance
             publish::advance_is_bounded_and_goes_on_when_published_again
@@ -61,6 +63,7 @@ macro_rules! contract {
             compare::lost_bucket_refuses_comparison_and_clears_complete
             compare::other_build_and_empty_bus_refuse_comparison
             snapshot::snapshot_holds_every_document_once
+            snapshot::many_buckets_are_read_in_the_order_asked
             snapshot::lost_bucket_reads_as_lost
             snapshot::bucket_of_an_earlier_build_reads_as_lost
             snapshot::reported_bucket_clears_complete_only_if_lost
@@ -79,6 +82,7 @@ macro_rules! contract {
             replay::replay_page_is_bounded_in_octets
             replay::log_drops_its_oldest_segments
             feed::every_subscription_gets_every_message
+            feed::changes_of_one_call_arrive_in_order_whatever_their_size
             feed::largest_inline_envelope_travels_whole
             feed::larger_envelope_becomes_a_notice_and_replay_fetches_it
             feed::heartbeat_and_probes_travel

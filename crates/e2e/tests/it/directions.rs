@@ -21,9 +21,12 @@ const WORKSPACE: &[(&str, &[&str])] = &[
         &["shared", "bus", "service", "telemetry", "writer", "reader"],
     ),
     ("e2e", &[]),
-    // Programs for developers. The load test starts its servers as tests do, and fills a bus with
-    // more documents than a writer would commit in the time.
-    ("loadtest", &["shared", "bus", "service", "testkit"]),
+    // Programs for developers. The load test starts its servers as tests do, fills a bus with more
+    // documents than a writer would commit in the time, and drives what a reader is made of.
+    (
+        "loadtest",
+        &["shared", "bus", "service", "reader", "testkit"],
+    ),
     // Measured against: the reader's own catalog and answers behind other people's frameworks.
     ("baselines", &["bus", "reader"]),
 ];

@@ -13,8 +13,8 @@ use crate::{
 };
 
 impl Driver {
-    pub(super) fn carry_out(&mut self, effects: Vec<Effect>) {
-        for effect in effects {
+    pub(super) fn carry_out(&mut self, effects: &mut Vec<Effect>) {
+        for effect in effects.drain(..) {
             match effect {
                 Effect::Apply(envelope, seen_by) => {
                     self.following.catalog.apply(&envelope, seen_by);

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use bus::{BucketRead, BusError, Follower, Meta, SnapshotReader};
+use bus::{BucketRead, Build, BusError, Follower, Meta, SnapshotReader};
+use shared::Envelope;
 use tokio::sync::mpsc;
 use tracing::warn;
 
@@ -11,8 +12,9 @@ use crate::{
     replica::{Input, SnapshotFailure},
 };
 
-/// Buckets asked for by one round trip. At about 512 documents each, one reply has some 2 MB.
-const BUCKETS_PER_READ: usize = 8;
+/// Buckets that may wait between the bus, which reads ahead, and the machine. Each has some 512
+/// documents.
+const BUCKETS_AHEAD: usize = 4;
 
 /// Reads one snapshot and tells the machine of it, over one connection made for it. Waits while
 /// the machine has not taken what it was told.
@@ -58,23 +60,38 @@ async fn read_buckets(
 ) -> Result<Option<SnapshotFailure>, BusError> {
     let mut order: Vec<u32> = (0..meta.buckets).collect();
     fastrand::shuffle(&mut order);
-    for indexes in order.chunks(BUCKETS_PER_READ) {
-        let buckets = snapshot.buckets(meta.build, indexes).await?;
-        for (bucket, &index) in buckets.into_iter().zip(indexes) {
-            match bucket {
-                BucketRead::Lost => {
-                    return Ok(Some(SnapshotFailure::BucketLost(meta.build, index)));
-                }
-                BucketRead::Intact { undecodable, .. } if undecodable > 0 => {
-                    return Ok(Some(SnapshotFailure::Undecodable));
-                }
-                BucketRead::Intact { envelopes, .. } => {
-                    tell(inputs, Input::SnapshotChunk(attempt, envelopes)).await;
-                }
+    let (sink, mut buckets) = mpsc::channel(BUCKETS_AHEAD);
+    let reading = snapshot.each_bucket(meta.build, order.clone(), sink);
+    let telling = async move {
+        for index in order {
+            // Where one is missing, the reading has failed.
+            let Some(bucket) = buckets.recv().await else {
+                break;
+            };
+            match chunk(meta.build, index, bucket) {
+                Ok(envelopes) => tell(inputs, Input::SnapshotChunk(attempt, envelopes)).await,
+                Err(failure) => return Some(failure),
             }
         }
+        None
+    };
+    let (read, failure) = tokio::join!(reading, telling);
+    match failure {
+        // The reading ended with it.
+        Some(failure) => Ok(Some(failure)),
+        None => read.map(|()| None),
     }
-    Ok(None)
+}
+
+/// What a bucket holds, if all of it can be had.
+fn chunk(build: Build, index: u32, bucket: BucketRead) -> Result<Vec<Envelope>, SnapshotFailure> {
+    match bucket {
+        BucketRead::Lost => Err(SnapshotFailure::BucketLost(build, index)),
+        BucketRead::Intact { undecodable, .. } if undecodable > 0 => {
+            Err(SnapshotFailure::Undecodable)
+        }
+        BucketRead::Intact { envelopes, .. } => Ok(envelopes),
+    }
 }
 
 async fn tell(inputs: &mpsc::Sender<Input>, input: Input) {

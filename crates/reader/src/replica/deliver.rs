@@ -25,8 +25,8 @@ impl Replica {
             return;
         };
         effects.push(Effect::Apply(envelope, None));
-        self.slots.remember(&slot);
-        self.advance(now, effects);
+        let advance = self.slots.fill(&slot, self.epoch_seen, now);
+        self.advanced(advance, effects);
     }
 
     /// A change too large for the feed: the log has it.

@@ -66,8 +66,25 @@ impl Slots {
         self.hole_since = None;
     }
 
+    /// Fills a slot of this epoch, whose envelope is applied, and moves the tip as far as it goes.
+    pub(super) fn fill(&mut self, slot: &Slot, epoch: Epoch, now: Duration) -> Advance {
+        // The usual case, in a burst every case: the next one, with nothing ahead to look through.
+        let tip = self.tip.as_mut().filter(|tip| {
+            let next = Position::new(epoch, tip.position.sequence.next());
+            tip.position.epoch == epoch && slot.position == next && slot.prev_link == tip.link
+        });
+        if let (Some(tip), true) = (tip, self.ahead.is_empty()) {
+            tip.position = slot.position;
+            tip.link = slot.link;
+            self.hole_since = None;
+            return Advance::Moved;
+        }
+        self.remember(slot);
+        self.advance(epoch, now)
+    }
+
     /// Remembers a slot whose envelope is applied, unless the tip is past it.
-    pub(super) fn remember(&mut self, slot: &Slot) {
+    fn remember(&mut self, slot: &Slot) {
         let passed = self
             .position_in(slot.position.epoch)
             .is_some_and(|position| slot.position <= position);

@@ -7,7 +7,7 @@ use std::{fs, io::Write, path::PathBuf};
 
 use bytes::Bytes;
 
-use super::samples;
+use super::{batch::batch, samples};
 use crate::{Delivery, Envelope, FeedMessage, codec};
 
 /// The octets of a golden file, which is written from `current` first if it is missing and that
@@ -72,6 +72,16 @@ fn golden_messages_are_read_and_written_as_ever() {
         &FeedMessage::Heartbeat(samples::heartbeat()),
         &heartbeat,
     );
+}
+
+#[test]
+fn golden_batch_is_read_and_written_as_ever() {
+    let (delivery, notice) = (samples::delivery(), codec::encode_notice(&samples::slot()));
+    let current = batch(&[&delivery, &notice]);
+    let octets = golden("batch.bin", &current);
+    assert_eq!(current, octets, "it is encoded in another way");
+    let messages: Vec<Bytes> = codec::messages(&octets).map(Result::unwrap).collect();
+    assert_eq!(messages, [delivery, Bytes::copy_from_slice(&notice)]);
 }
 
 #[test]

@@ -30,6 +30,40 @@ pub(crate) async fn every_subscription_gets_every_message(bus: Subject) {
     }
 }
 
+pub(crate) async fn changes_of_one_call_arrive_in_order_whatever_their_size(bus: Subject) {
+    let build = bus.complete_at(0).await;
+    let mut feed = bus.subscribe().await;
+    let sizes = [
+        300,
+        INLINE_BYTES_MAX,
+        300,
+        300,
+        INLINE_BYTES_MAX + 1,
+        300,
+        20_000,
+        20_000,
+    ];
+    let call: Vec<Publication> = (1..)
+        .zip(sizes)
+        .map(|(number, size)| publication(slot(number), &of_size(size).sequence(number)))
+        .collect();
+
+    let outcomes = bus.publish_all(build, &call).await;
+
+    let expected: Vec<_> = (1..=8).map(published).collect();
+    assert_eq!(outcomes, expected);
+    for (number, size) in (1..).zip(sizes) {
+        if size > INLINE_BYTES_MAX {
+            let message = next_message(&mut feed).await;
+            assert_eq!(message, FeedMessage::Notice(slot(number)));
+        } else {
+            let (filled, envelope) = next_delivery(&mut feed).await;
+            assert_eq!(filled, slot(number));
+            assert_eq!(envelope, of_size(size).sequence(number).build());
+        }
+    }
+}
+
 pub(crate) async fn largest_inline_envelope_travels_whole(bus: Subject) {
     let build = bus.complete_at(0).await;
     let mut feed = bus.subscribe().await;

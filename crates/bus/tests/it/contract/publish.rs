@@ -1,10 +1,15 @@
 //! What publishing does.
 
-use bus::limits::ADVANCE_MAX;
-use shared::{Link, Sequence, Slot, limits::NUMBER_MAX};
+use bus::{
+    PublishOutcome, Refusal,
+    limits::{ADVANCE_MAX, PENDING_MAX},
+};
+use shared::{Link, Position, Sequence, Slot, limits::NUMBER_MAX};
 use testkit::builders::{EPOCH, envelope, link, slot};
 
-use super::subject::{Subject, begin_at, change, next_delivery, publication, published};
+use super::subject::{
+    Subject, begin_at, change, next_delivery, other_epoch, publication, published,
+};
 
 pub(crate) async fn published_change_is_stored_logged_and_sent(bus: Subject) {
     let build = bus.complete_at(0).await;
@@ -45,6 +50,91 @@ pub(crate) async fn publications_of_one_call_take_effect_in_order(bus: Subject) 
 
     let expected: Vec<_> = (1..=700).map(published).collect();
     assert_eq!(outcomes, expected);
+}
+
+pub(crate) async fn each_of_one_call_is_judged_by_itself(bus: Subject) {
+    let build = bus.complete_at(2).await;
+    let forked = Slot {
+        prev_link: Link(7),
+        ..slot(4)
+    };
+    let other = Slot {
+        position: Position::new(other_epoch(1), Sequence(4)),
+        ..slot(4)
+    };
+    let older = envelope().key("a").sequence(5).put(b"older");
+    let newer = envelope().key("a").sequence(6).put(b"newer");
+    let call = [
+        change(2, "past"),
+        change(3, "a"),
+        publication(forked, &envelope().key("b").sequence(4)),
+        publication(
+            other,
+            &envelope().key("c").epoch(other_epoch(1)).sequence(4),
+        ),
+        change(4, "d"),
+        change(4, "d"),
+        publication(slot(5), &newer),
+        publication(slot(6), &older),
+        change(7 + PENDING_MAX, "far"),
+        change(8, "ahead"),
+    ];
+    let mut feed = bus.subscribe().await;
+
+    let outcomes = bus.publish_all(build, &call).await;
+
+    let expected = [
+        PublishOutcome::Duplicate,
+        published(3),
+        PublishOutcome::Refused(Refusal::Forked),
+        PublishOutcome::Refused(Refusal::OtherEpoch),
+        published(4),
+        PublishOutcome::Duplicate,
+        published(5),
+        published(6),
+        PublishOutcome::Refused(Refusal::PendingFull),
+        published(6),
+    ];
+    assert_eq!(outcomes, expected);
+    for number in [3, 4, 5, 6, 8] {
+        assert_eq!(next_delivery(&mut feed).await.0, slot(number));
+    }
+    assert_eq!(bus.held("a").await, Some(newer.build()));
+    for refused in ["past", "b", "c", "far"] {
+        assert_eq!(bus.held(refused).await, None, "{refused}");
+    }
+    let replay = bus.replay(2).await;
+    let slots: Vec<_> = replay.deliveries.iter().map(|one| one.slot).collect();
+    assert_eq!(slots, [slot(3), slot(4), slot(5), slot(6)]);
+    let meta = bus.meta().await;
+    assert_eq!((meta.published_through, meta.tip), (Sequence(6), link(6)));
+}
+
+pub(crate) async fn call_that_fills_holes_advances_in_its_midst(bus: Subject) {
+    let build = bus.complete_at(0).await;
+    let ahead = [change(6, "f"), change(3, "c"), change(2, "b")];
+    assert_eq!(bus.publish_all(build, &ahead).await, [published(0); 3]);
+
+    let call = [
+        change(5, "e"),
+        change(1, "a"),
+        change(2, "b"),
+        change(4, "d"),
+        change(7, "g"),
+    ];
+    let outcomes = bus.publish_all(build, &call).await;
+
+    let duplicate = PublishOutcome::Duplicate;
+    let expected = [
+        published(0),
+        published(3),
+        duplicate,
+        published(6),
+        published(7),
+    ];
+    assert_eq!(outcomes, expected);
+    assert_eq!(bus.meta().await.tip, link(7));
+    assert_eq!(bus.replay(0).await.deliveries.len(), 7);
 }
 
 pub(crate) async fn slots_out_of_order_advance_when_the_hole_is_filled(bus: Subject) {

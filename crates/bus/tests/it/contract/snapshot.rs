@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use bus::{BucketRead, Lookup};
+use bus::{Begin, BucketRead, Lookup};
 use testkit::builders::{envelope, key};
+use tokio::sync::mpsc;
 
 use super::subject::{BUCKETS, Subject, begin_at, change, fresh_build, next_delivery};
 
@@ -44,6 +45,40 @@ pub(crate) async fn snapshot_holds_every_document_once(bus: Subject) {
         .collect();
     expected.insert("posts/1".to_owned(), 101);
     assert_eq!(read_all(&bus).await, expected);
+}
+
+pub(crate) async fn many_buckets_are_read_in_the_order_asked(bus: Subject) {
+    let begin = Begin {
+        buckets: 64,
+        ..begin_at(0)
+    };
+    bus.begin(&begin).await;
+    bus.finish(begin.build, 0).await;
+    bus.publish_range(begin.build, 1, 1000).await;
+    let indexes: Vec<u32> = (0..64).map(|index| index * 37 % 64).collect();
+
+    // Room for one only: the reading waits for whoever takes the buckets.
+    let (sink, mut read) = mpsc::channel(1);
+    let mut snapshot = bus.follower.snapshot().await.expect("the bus answers");
+    let reading = snapshot.each_bucket(begin.build, indexes.clone(), sink);
+    let taking = async {
+        let mut documents = 0;
+        for index in &indexes {
+            let Some(BucketRead::Intact { envelopes, .. }) = read.recv().await else {
+                panic!("bucket {index} is there");
+            };
+            assert!(envelopes.iter().all(|one| one.key.bucket(64) == *index));
+            documents += envelopes.len();
+        }
+        documents
+    };
+    let (done, documents) = tokio::join!(reading, taking);
+    done.expect("the bus answers");
+    assert_eq!(documents, 1000);
+
+    // The same connection goes on.
+    let meta = snapshot.meta().await.expect("the bus answers");
+    assert_eq!(meta.expect("the bus holds meta").build, begin.build);
 }
 
 pub(crate) async fn lost_bucket_reads_as_lost(bus: Subject) {

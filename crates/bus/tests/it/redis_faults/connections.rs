@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use bus::{BusError, Follower, PublishOutcome, Publisher, RedisBus};
-use shared::Sequence;
+use bus::{
+    BucketRead, BusError, Follower, PublishOutcome, Publisher, RedisBus, limits::INLINE_BYTES_MAX,
+};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use shared::{Sequence, codec};
 use testkit::{
     builders::{key, slot},
     eventually,
@@ -146,4 +150,55 @@ async fn malformed_urls_and_namespaces_are_refused() {
 async fn password_is_not_in_what_is_logged() {
     let bus = RedisBus::open("redis://user:secret@localhost", "pressrun").expect("a valid URL");
     assert!(!format!("{bus:?}").contains("secret"));
+}
+
+#[tokio::test]
+async fn password_and_database_hold_for_every_connection() {
+    let server = RedisServer::start().await;
+    let () = server
+        .command(&["CONFIG", "SET", "requirepass", "secret"])
+        .await;
+    let url = |password: &str| format!("redis://:{password}@127.0.0.1:{}/3", server.port());
+    let bus = RedisBus::open(&url("secret"), "pressrun").expect("the URL is valid");
+    let begin = begin_at(7);
+    let begun = bus.begin(&begin).await.expect("Redis answers");
+    assert_eq!(begun, Ok(()));
+
+    let mut snapshot = bus.snapshot().await.expect("Redis answers");
+    let meta = snapshot.meta().await.expect("Redis answers");
+    assert_eq!(meta.map(|meta| meta.build), Some(begin.build));
+    let buckets = snapshot.buckets(begin.build, &[0]).await;
+    assert_ne!(buckets.expect("Redis answers"), [BucketRead::Lost]);
+
+    let stranger = RedisBus::open(&url("guess"), "pressrun").expect("the URL is valid");
+    let refused = stranger.snapshot().await;
+    assert!(
+        matches!(refused, Err(BusError::Redis { .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn changes_of_one_call_travel_as_few_messages() {
+    let server = RedisServer::start().await;
+    let bus = open(&server);
+    let build = bus.complete_at(0).await;
+    let client = redis::Client::open(server.url()).expect("the URL is valid");
+    let mut raw = client.get_async_pubsub().await.expect("Redis answers");
+    raw.subscribe("{pressrun}:feed")
+        .await
+        .expect("Redis answers");
+    let mut raw = raw.into_on_message();
+
+    bus.publish_range(build, 1, 512).await;
+
+    let (mut messages, mut slots) = (0, 0);
+    while slots < 512 {
+        let message = raw.next().await.expect("the connection stays");
+        let octets = Bytes::copy_from_slice(message.get_payload_bytes());
+        assert!(octets.len() < INLINE_BYTES_MAX, "{} octets", octets.len());
+        messages += 1;
+        slots += codec::messages(&octets).count();
+    }
+    assert!(messages <= 8, "{messages} messages");
 }

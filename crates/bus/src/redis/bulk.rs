@@ -1,0 +1,190 @@
+//! A connection for reads of whole snapshots, used from a thread that may wait.
+//!
+//! The library hands out connections that make a value of its own, with an allocation, of each
+//! field; of a million documents that alone takes longer than Redis does to send them. Here answers
+//! stay in the octets that came from the socket. Everything else goes through the library: URL,
+//! commands, errors.
+
+use std::{
+    fmt,
+    io::{self, ErrorKind, Read, Write},
+    net::{TcpStream, ToSocketAddrs},
+    os::unix::net::UnixStream,
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use redis::{Cmd, ConnectionAddr, ConnectionInfo, RedisError};
+
+use super::{
+    deadline::{CONNECT_TIMEOUT, OPERATION_TIMEOUT, failed},
+    resp::{Malformed, Scan},
+};
+use crate::BusError;
+
+/// Octets asked of the socket at once, at least.
+const READ_BYTES: usize = 128 * 1024;
+
+/// One connection. After an error it is of no more use.
+pub(super) struct BulkConnection {
+    stream: Box<dyn Stream>,
+    received: BytesMut,
+}
+
+/// A socket, of whichever family.
+trait Stream: Read + Write + Send {
+    fn set_timeout(&self, timeout: Duration) -> io::Result<()>;
+}
+
+impl Stream for TcpStream {
+    fn set_timeout(&self, timeout: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(timeout))?;
+        self.set_write_timeout(Some(timeout))
+    }
+}
+
+impl Stream for UnixStream {
+    fn set_timeout(&self, timeout: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(timeout))?;
+        self.set_write_timeout(Some(timeout))
+    }
+}
+
+impl BulkConnection {
+    /// Connects, and says who we are and which database is meant.
+    pub(super) fn open(info: &ConnectionInfo) -> Result<Self, BusError> {
+        let operation = "connecting to Redis";
+        let stream = connect(info.addr()).map_err(|error| io_failed(operation, error))?;
+        let mut connection = Self {
+            stream,
+            received: BytesMut::new(),
+        };
+        let settings = info.redis_settings();
+        if let Some(password) = settings.password() {
+            let mut auth = redis::cmd("AUTH");
+            auth.arg(settings.username()).arg(password);
+            connection.ask(operation, OPERATION_TIMEOUT, &auth)?;
+        }
+        if settings.db() != 0 {
+            let mut select = redis::cmd("SELECT");
+            select.arg(settings.db());
+            connection.ask(operation, OPERATION_TIMEOUT, &select)?;
+        }
+        Ok(connection)
+    }
+
+    /// Sends one command and gives its answer.
+    pub(super) fn ask(
+        &mut self,
+        operation: &'static str,
+        limit: Duration,
+        command: &Cmd,
+    ) -> Result<Bytes, BusError> {
+        self.send(operation, &command.get_packed_command())?;
+        self.answer(operation, limit)
+    }
+
+    /// Sends commands, whose answers are then due in their order.
+    pub(super) fn send(
+        &mut self,
+        operation: &'static str,
+        commands: &[u8],
+    ) -> Result<(), BusError> {
+        self.stream
+            .set_timeout(OPERATION_TIMEOUT)
+            .and_then(|()| self.stream.write_all(commands))
+            .map_err(|error| io_failed(operation, error))
+    }
+
+    /// The next answer, whole.
+    ///
+    /// # Errors
+    /// It does not come within `limit`, or says that the command failed.
+    pub(super) fn answer(
+        &mut self,
+        operation: &'static str,
+        limit: Duration,
+    ) -> Result<Bytes, BusError> {
+        let deadline = Instant::now() + limit;
+        let mut scan = Scan::new();
+        loop {
+            let end = scan.end(&self.received);
+            let end = end.map_err(|Malformed| BusError::Unexpected("octets"))?;
+            if let Some(end) = end {
+                let answer = self.received.split_to(end).freeze();
+                return check(operation, answer);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(BusError::Timeout(operation));
+            }
+            self.receive(left, scan.missing(self.received.len()))
+                .map_err(|error| io_failed(operation, error))?;
+        }
+    }
+
+    fn receive(&mut self, limit: Duration, missing: usize) -> io::Result<()> {
+        self.stream.set_timeout(limit)?;
+        let len = self.received.len();
+        self.received.resize(len + missing.max(READ_BYTES), 0);
+        let read = self.stream.read(&mut self.received[len..]);
+        self.received
+            .truncate(len + read.as_ref().map_or(0, |&read| read));
+        match read {
+            Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn connect(address: &ConnectionAddr) -> io::Result<Box<dyn Stream>> {
+    match address {
+        ConnectionAddr::Tcp(host, port) => {
+            let mut last = io::Error::from(ErrorKind::AddrNotAvailable);
+            for address in (host.as_str(), *port).to_socket_addrs()? {
+                match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
+                    Ok(stream) => {
+                        stream.set_nodelay(true)?;
+                        return Ok(Box::new(stream));
+                    }
+                    Err(error) => last = error,
+                }
+            }
+            Err(last)
+        }
+        ConnectionAddr::Unix(path) => Ok(Box::new(UnixStream::connect(path)?)),
+        _ => Err(io::Error::new(
+            ErrorKind::Unsupported,
+            "addresses of this kind are not supported",
+        )),
+    }
+}
+
+/// The answer, unless it says that the command failed.
+fn check(operation: &'static str, answer: Bytes) -> Result<Bytes, BusError> {
+    if answer.first() != Some(&b'-') {
+        return Ok(answer);
+    }
+    let error = redis::parse_redis_value(&answer).and_then(redis::Value::extract_error);
+    match error {
+        Ok(_) => Err(BusError::Unexpected("error")),
+        Err(error) => Err(failed(operation)(error)),
+    }
+}
+
+fn io_failed(operation: &'static str, error: io::Error) -> BusError {
+    match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => BusError::Timeout(operation),
+        _ => failed(operation)(RedisError::from(error)),
+    }
+}
+
+impl fmt::Debug for BulkConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BulkConnection")
+            .field("received", &self.received.len())
+            .finish_non_exhaustive()
+    }
+}
