@@ -181,10 +181,31 @@ impl Entry {
         parts.iter().map(|part| Prepared { entry: self, part })
     }
 
+    /// One of [`Self::representations`].
+    ///
+    /// # Panics
+    /// There are not so many.
+    pub(crate) fn representation(&self, index: usize) -> Prepared<'_> {
+        let part = match &self.content {
+            Content::Plain(part) if index == 0 => part,
+            Content::Coded(parts) => &parts[index],
+            Content::Plain(_) | Content::Tombstone => {
+                unreachable!("index {index} is that of a representation")
+            }
+        };
+        Prepared { entry: self, part }
+    }
+
     /// The value of `Pressrun-Document-Version`.
     pub fn version_field(&self) -> HeaderValue {
         let start = usize::from(self.key_len);
         self.field(start..start + usize::from(self.version_len))
+    }
+
+    /// When the document expires as a header field writes it; empty where it does not.
+    pub(crate) fn expiry_text(&self) -> &[u8] {
+        let start = usize::from(self.key_len) + usize::from(self.version_len);
+        &self.block[start..start + usize::from(self.expiry_len)]
     }
 
     /// The value of `Pressrun-Expires-At`, if the document expires.
@@ -241,6 +262,12 @@ impl<'a> Prepared<'a> {
     pub fn octets(self) -> Bytes {
         let start = self.part.octets_start as usize;
         self.entry.block.slice(start..start + self.octets_len())
+    }
+
+    /// The content of an answer, where it lies.
+    pub(crate) fn octets_slice(self) -> &'a [u8] {
+        let start = self.part.octets_start as usize;
+        &self.entry.block[start..start + self.octets_len()]
     }
 
     /// The entity tag between its quotes, to compare with.

@@ -5,14 +5,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt;
 use shared::ContentCoding::{Brotli, Gzip, Identity, Zstd};
 
-use super::{holding, put, put_coded};
+use super::{Read, holding, put, put_coded, respond};
 use crate::{
     catalog::Catalog,
-    http::{
-        DataResponse,
-        freshness::CacheControl,
-        serve::{Answer, DOCUMENT_VERSION, respond},
-    },
+    http::{DataResponse, freshness::CacheControl, respond::DOCUMENT_VERSION},
 };
 
 const PLAIN: &str = "posts/plain";
@@ -36,7 +32,7 @@ fn fields(lines: &[(HeaderName, &str)]) -> HeaderMap {
 
 fn ask(key: &str, method: &Method, lines: &[(HeaderName, &str)]) -> DataResponse {
     match respond(&set(), &no_cache(), key, &fields(lines), method) {
-        Answer::Document(response) | Answer::NotModified(response) => response,
+        Read::Document(response) | Read::NotModified(response) => response,
         other => panic!("{key}: {other:?}"),
     }
 }
@@ -129,7 +125,7 @@ fn vary_is_accept_encoding_even_with_one_representation() {
 fn cache_control_is_as_configured() {
     let configured = HeaderValue::from_static("public, max-age=5").into();
     let answer = respond(&set(), &configured, PLAIN, &HeaderMap::new(), &Method::GET);
-    let Answer::Document(response) = answer else {
+    let Read::Document(response) = answer else {
         panic!("{answer:?}");
     };
     assert_eq!(
@@ -218,7 +214,7 @@ fn if_none_match_in_several_lines_is_one_list() {
     headers.append(header::IF_NONE_MATCH, HeaderValue::from_static("\"other\""));
     headers.append(header::IF_NONE_MATCH, full.headers()[header::ETAG].clone());
     let answer = respond(&set(), &no_cache(), PLAIN, &headers, &Method::GET);
-    assert!(matches!(answer, Answer::NotModified(_)));
+    assert!(matches!(answer, Read::NotModified(_)));
 }
 
 #[test]
@@ -232,7 +228,7 @@ fn if_none_match_star_gets_304_where_the_document_exists() {
         &fields(&star),
         &Method::GET,
     );
-    assert!(matches!(answer, Answer::Absent));
+    assert!(matches!(answer, Read::Absent));
 }
 
 #[test]
