@@ -17,7 +17,7 @@ use proptest::{
 use super::{PATIENCE, Pair, Reply, connect, rest, take_reply};
 
 /// How many cases are tried; each is two connections.
-const CASES: u32 = 2000;
+const CASES: u32 = 4000;
 
 /// Asks for the end of the connection, where what came before is whole.
 const LAST: &[u8] = b"GET /health HTTP/1.1\r\nHost: last\r\nConnection: close\r\n\r\n";
@@ -87,19 +87,37 @@ fn compare(pair: &Pair, requests: &[Vec<u8>], cuts: &[Index]) -> Result<(), Test
         .collect();
     let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(octets.len() + 1)).collect();
     cuts.sort_unstable();
-    let mut said = [None, None];
+    let is_framed = is_framed(&octets);
+    let mut said = Vec::new();
     for quiet in QUIET {
-        said = [pair.lane, pair.server]
-            .map(|address| Some(answers(address, &octets, &cuts, &heads, quiet)));
-        if said[0] == said[1] {
+        let sides = [pair.lane, pair.server];
+        said = sides
+            .map(|address| answers(address, &octets, &cuts, &heads, quiet))
+            .into();
+        if means_the_same(&said[0], &said[1], is_framed) {
             return Ok(());
         }
     }
     let text = String::from_utf8_lossy(&octets);
     Err(TestCaseError::fail(format!(
-        "{text:?} in pieces {cuts:?}\nlane: {:?}\nserver: {:?}",
-        said[0], said[1]
+        "{text:?} in pieces {cuts:?}\nlane, server: {said:#?}"
     )))
+}
+
+/// Whether some request speaks of content. Nobody reads it, and its connection closes: how many
+/// answers leave before depends on how it arrives, with a server alone, too.
+fn is_framed(octets: &[u8]) -> bool {
+    let text = octets.to_ascii_lowercase();
+    let has = |name: &[u8]| text.windows(name.len()).any(|window| window == name);
+    has(b"content-length") || has(b"transfer-encoding")
+}
+
+fn means_the_same(lane: &Said, server: &Said, is_framed: bool) -> bool {
+    if !is_framed {
+        return lane == server;
+    }
+    let mut pairs = lane.replies.iter().zip(&server.replies);
+    pairs.all(|(lane, server)| lane == server)
 }
 
 /// Octets that have divided parsers before, and those at the border between lane and server.
@@ -191,10 +209,36 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// What a lane answers by itself, as long as nothing is changed.
+fn plain() -> impl Strategy<Value = Vec<u8>> {
+    let method = select(vec!["GET", "GET", "HEAD"]);
+    let target = select(vec![
+        "/post?id=plain",
+        "/post?id=coded",
+        "/post?id=none",
+        "/post?id=a+b",
+        "/v1/posts/coded?x=1",
+        "/v1/flags/%C3%A4",
+    ]);
+    let field = select(vec![
+        "",
+        "Accept-Encoding: br\r\n",
+        "accept-encoding: gzip;q=0.5, zstd, identity;q=0.1\r\n",
+        "Accept-Encoding: *;q=0\r\n",
+        "If-None-Match: *\r\n",
+        "Connection: keep-alive\r\n",
+        "Pressrun-At-Least: 7.5\r\n",
+    ]);
+    (method, target, field).prop_map(|(method, target, field)| {
+        format!("{method} {target} HTTP/1.1\r\nHost: x\r\n{field}\r\n").into_bytes()
+    })
+}
+
 /// Some requests have one octet changed.
 fn perhaps_damaged() -> impl Strategy<Value = Vec<u8>> {
+    let request = prop_oneof![plain(), request()];
     let damage = prop_oneof![4 => Just(None), 1 => (any::<Index>(), any::<u8>()).prop_map(Some)];
-    (request(), damage).prop_map(|(mut request, damage)| {
+    (request, damage).prop_map(|(mut request, damage)| {
         if let Some((at, octet)) = damage {
             let at = at.index(request.len());
             request[at] = octet;
@@ -216,6 +260,6 @@ fn whatever_is_sent_means_the_same_to_both() {
         .run(&cases, |(requests, cuts)| compare(&pair, &requests, &cuts))
         .unwrap();
     // Both paths were met, or nothing was compared.
-    assert!(pair.by_lane().hit > 100, "{:?}", pair.by_lane());
-    assert!(pair.by_server().hit > 100, "{:?}", pair.by_server());
+    assert!(pair.by_lane().hit > 1000, "{:?}", pair.by_lane());
+    assert!(pair.by_server().hit > 1000, "{:?}", pair.by_server());
 }
