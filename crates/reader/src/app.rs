@@ -11,7 +11,7 @@ use std::{
 use bus::{BusError, Follower};
 use service::{
     Lifecycle,
-    server::{Limits, ReusePort, Server, bind},
+    server::{Handover, Limits, ReusePort, Server, bind},
 };
 use tokio::{runtime, task::JoinSet};
 
@@ -20,13 +20,12 @@ use crate::{
     config::ReaderConfig,
     follow::{Following, WriterSource, follow},
     http::{
-        DrainCheck,
         admin::{self, AdminPlane},
         counters::ReadCounters,
         data::{self, DataPlane},
         yardstick::{self, Yardsticks},
     },
-    lane,
+    lane::{self, LaneCounts},
     metrics::metrics,
     reached::{Reached, Reaching, reached},
     replica::{State, Timing},
@@ -42,8 +41,8 @@ pub struct App {
     writer: Option<WriterSource>,
     lifecycle: Lifecycle,
     lanes: Vec<TcpListener>,
-    /// One for each lane, or none where the yardsticks are off.
-    lane_buses: Vec<Arc<dyn Follower>>,
+    /// None where the yardsticks are off.
+    yardstick_bus: Option<Arc<dyn Follower>>,
     admin: TcpListener,
 }
 
@@ -57,9 +56,10 @@ struct Parts {
     status: StatusCell,
     reaching: Reaching,
     reached: Reached,
-    is_draining: DrainCheck,
     data: Server,
-    counters: Vec<Arc<ReadCounters>>,
+    counts: Vec<LaneCounts>,
+    /// Of requests that lanes leave to the server.
+    uncommon: Arc<ReadCounters>,
 }
 
 impl App {
@@ -87,23 +87,22 @@ impl App {
             writer: writer.transpose().map_err(io::Error::other)?,
             lifecycle,
             lanes,
-            lane_buses: Vec::new(),
+            yardstick_bus: None,
             admin,
         })
     }
 
-    /// Serves the yardsticks too, if `YARDSTICKS` says so; else this does nothing. `open` is called
-    /// for each lane, because a bus connects on the runtime that first uses it.
+    /// Serves the yardsticks too, if `YARDSTICKS` says so; else this does nothing. They have a bus
+    /// of their own, because a bus connects on the runtime that first uses it.
     ///
     /// # Errors
     /// Those of `open`.
     pub fn with_yardsticks(
         mut self,
-        open: impl Fn() -> Result<Arc<dyn Follower>, BusError>,
+        open: impl FnOnce() -> Result<Arc<dyn Follower>, BusError>,
     ) -> Result<Self, BusError> {
         if self.config.yardsticks {
-            let opened = self.lanes.iter().map(|_lane| open());
-            self.lane_buses = opened.collect::<Result<_, _>>()?;
+            self.yardstick_bus = Some(open()?);
         }
         Ok(self)
     }
@@ -131,24 +130,7 @@ impl App {
     pub fn spawn(self) -> io::Result<Running> {
         let parts = self.parts();
         let mut threads = vec![self.spawn_admin(&parts)?];
-        let mut lane_buses = self.lane_buses.into_iter();
-        for (index, listener) in self.lanes.into_iter().enumerate() {
-            let plane = DataPlane::new(
-                parts.catalog.catalog().clone(),
-                self.config.cache_control.clone(),
-                Arc::clone(&parts.is_draining),
-                Arc::clone(&parts.counters[index]),
-            )
-            .reaching(parts.reached.clone());
-            let server = parts.data.clone();
-            threads.push(match lane_buses.next() {
-                None => lane::spawn(index, listener, server, data::service(plane)),
-                Some(bus) => {
-                    let yardsticks = Yardsticks::new(plane, bus);
-                    lane::spawn(index, listener, server, yardstick::service(yardsticks))
-                }
-            }?);
-        }
+        threads.extend(self.spawn_data(&parts)?);
         let following = Following {
             bus: self.bus,
             catalog: parts.catalog,
@@ -167,30 +149,88 @@ impl App {
     fn parts(&self) -> Parts {
         let (reading, writing) = catalog(CatalogConfig { bytes_max: None });
         let progress = Progress::new(State::Connecting.as_str(), self.source);
-        let lifecycle = self.lifecycle.clone();
         let (reaching, reached) = reached();
         Parts {
             reaching,
             reached,
             status: StatusCell::new(&self.config.id, reading, progress),
             catalog: writing,
-            is_draining: Arc::new(move || !lifecycle.is_serving()),
             data: Server::new(Limits::STANDARD, self.lifecycle.clone()),
-            counters: self.lanes.iter().map(|_| Arc::default()).collect(),
+            counts: self.lanes.iter().map(|_| LaneCounts::default()).collect(),
+            uncommon: Arc::default(),
         }
+    }
+
+    /// The lanes, and the server for what they leave to it.
+    fn spawn_data(&self, parts: &Parts) -> io::Result<Vec<JoinHandle<io::Result<()>>>> {
+        let lifecycle = self.lifecycle.clone();
+        let plane = DataPlane::new(
+            parts.catalog.catalog().clone(),
+            self.config.cache_control.clone(),
+            Arc::new(move || !lifecycle.is_serving()),
+            Arc::clone(&parts.uncommon),
+        )
+        .reaching(parts.reached.clone());
+        let handover = Handover::default();
+        let (mut threads, mut wakers) = (Vec::new(), Vec::new());
+        for (index, listener) in self.lanes.iter().enumerate() {
+            let intake = parts.data.intake(&handover);
+            let counts = parts.counts[index].clone();
+            let lane = lane::spawn(index, listener.try_clone()?, intake, &plane, counts)?;
+            threads.push(lane.thread);
+            wakers.push(lane.waker);
+        }
+        let waking = lane::wake_on_phases(self.lifecycle.clone(), wakers);
+        let server = parts.data.clone();
+        let yardsticks = self.yardstick_bus.clone();
+        threads.push(self.spawn_server(async move {
+            tokio::spawn(waking);
+            match yardsticks {
+                None => server.serve_handed(handover, data::service(plane)).await,
+                Some(bus) => {
+                    let yardsticks = Yardsticks::new(plane, bus);
+                    let service = yardstick::service(yardsticks);
+                    server.serve_handed(handover, service).await;
+                }
+            }
+        })?);
+        Ok(threads)
+    }
+
+    /// As many threads as lanes: where much is uncommon, no lane has to wait for another's.
+    fn spawn_server(
+        &self,
+        serving: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<JoinHandle<io::Result<()>>> {
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(self.lanes.len())
+            .thread_name("http")
+            .enable_all()
+            .build()?;
+        thread::Builder::new()
+            .name("http".to_owned())
+            .spawn(move || {
+                runtime.block_on(serving);
+                Ok(())
+            })
     }
 
     fn spawn_admin(&self, parts: &Parts) -> io::Result<JoinHandle<io::Result<()>>> {
         let catalog = parts.catalog.catalog().clone();
+        let lifecycle = self.lifecycle.clone();
+        let reads = parts.counts.iter().map(|lane| Arc::clone(&lane.reads));
+        let reads = reads.chain([Arc::clone(&parts.uncommon)]).collect();
+        let latencies = parts.counts.iter().map(|lane| lane.latency.clone());
         let metrics = metrics(
             &parts.status,
-            parts.counters.clone(),
+            reads,
+            latencies.collect(),
             &parts.data.counters(),
         );
         let router = admin::router(AdminPlane {
             catalog,
             status: parts.status.clone(),
-            is_draining: Arc::clone(&parts.is_draining),
+            is_draining: Arc::new(move || !lifecycle.is_serving()),
             metrics: Arc::new(move || metrics.to_text()),
         });
         let server = Server::new(Limits::STANDARD, self.lifecycle.clone());

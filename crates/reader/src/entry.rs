@@ -33,7 +33,6 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use http::HeaderValue;
 use shared::{Envelope, Position, Timestamp, Version};
 use triomphe::ThinArc;
 
@@ -124,16 +123,6 @@ impl Entry {
         Representations::of(self)
     }
 
-    /// The value of `Pressrun-Document-Version`.
-    pub fn version_field(&self) -> HeaderValue {
-        field(itoa::Buffer::new().format(self.version().0).as_bytes())
-    }
-
-    /// The value of `Pressrun-Expires-At`, if the document expires.
-    pub fn expiry_field(&self) -> Option<HeaderValue> {
-        self.expiry_text().map(field)
-    }
-
     /// Notes that a hydration met this document's key.
     pub(crate) fn mark(&self, hydration: Hydration) {
         let mark = hydration.0.saturating_add(1);
@@ -177,9 +166,4 @@ impl fmt::Debug for Entry {
             .field("is_tombstone", &self.is_tombstone())
             .finish_non_exhaustive()
     }
-}
-
-/// A header value of digits, instants or quoted hexadecimal digits, so never refused.
-fn field(octets: &[u8]) -> HeaderValue {
-    HeaderValue::from_bytes(octets).unwrap_or_else(|_invalid| HeaderValue::from_static(""))
 }

@@ -1,7 +1,7 @@
 //! HTTP: the data plane, which answers from the catalog, and the admin plane, which tells about it.
 //!
 //! A read is [`data`] (route, key) and then four small files in this order: the catalog's look-up,
-//! [`negotiate`], [`conditional`], and [`serve`], which builds the answer. [`yardstick`] is there to
+//! [`negotiate`], [`conditional`], and [`serve`], which decides; [`respond`] makes a response of that. [`yardstick`] is there to
 //! be compared with that.
 
 pub mod admin;
@@ -11,6 +11,7 @@ pub mod counters;
 pub mod data;
 pub mod freshness;
 pub mod negotiate;
+pub mod respond;
 pub mod serve;
 pub mod yardstick;
 

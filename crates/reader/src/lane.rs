@@ -1,21 +1,40 @@
-//! Data lanes: one thread per core, each with a runtime and a listener of its own, so that nothing
-//! is handed between cores. The kernel spreads connections over the listeners (`SO_REUSEPORT`).
+//! Data lanes: one thread per core, each with a listener and a loop of its own, so that nothing is
+//! handed between cores. The kernel spreads connections over the listeners (`SO_REUSEPORT`).
+//!
+//! A lane answers plain reads below any framework: [`request`] says which those are, [`answering`]
+//! answers those of a buffer, [`compose`] writes the octets, [`turn`] is one connection's turn,
+//! [`serving`] the loop. Connections on which anything else turns up are left to the server, which
+//! speaks all of HTTP, on threads of its own; they do not come back.
+
+pub(crate) mod answering;
+mod clock;
+mod compose;
+mod connection;
+mod latency;
+pub(crate) mod request;
+mod serving;
+mod turn;
 
 use std::{
-    convert::Infallible,
     io,
     net::{SocketAddr, TcpListener},
     num::NonZero,
+    sync::Arc,
     thread::{self, JoinHandle},
 };
 
-use axum::body::Body;
-use http::Request;
-use service::server::{ReusePort, Server, bind};
-use tokio::runtime;
-use tower::Service;
+use mio::{Poll, Waker};
+use service::{
+    Lifecycle,
+    server::{Intake, ReusePort, bind},
+};
 
-use crate::http::DataResponse;
+pub(crate) use self::latency::LatencyHistogram;
+use self::{
+    answering::Answering,
+    serving::{Lane, WAKE},
+};
+use crate::http::{counters::ReadCounters, data::DataPlane};
 
 /// One listener per thread, all of one address. With port 0 the first one chooses.
 ///
@@ -36,31 +55,63 @@ pub(crate) fn bind_all(
     Ok(listeners)
 }
 
-/// Serves one listener on a thread of its own, until the server's lifecycle closes.
+/// What a lane counts in. Each has its own.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LaneCounts {
+    pub(crate) reads: Arc<ReadCounters>,
+    pub(crate) latency: LatencyHistogram,
+}
+
+/// A lane's thread, and what wakes it when the process moves on.
+#[derive(Debug)]
+pub(crate) struct Spawned {
+    pub(crate) thread: JoinHandle<io::Result<()>>,
+    pub(crate) waker: Arc<Waker>,
+}
+
+/// Serves one listener on a thread of its own, until the intake's lifecycle closes; `plane` says
+/// from what.
 ///
 /// # Errors
-/// The thread or its runtime cannot be made.
-pub(crate) fn spawn<S>(
+/// The thread or its poll cannot be made.
+pub(crate) fn spawn(
     index: usize,
     listener: TcpListener,
-    server: Server,
-    service: S,
-) -> io::Result<JoinHandle<io::Result<()>>>
-where
-    S: Service<Request<Body>, Response = DataResponse, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send,
-{
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    thread::Builder::new()
+    intake: Intake,
+    plane: &DataPlane,
+    counts: LaneCounts,
+) -> io::Result<Spawned> {
+    let poll = Poll::new()?;
+    let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+    let listener = mio::net::TcpListener::from_std(listener);
+    let answering = Answering::new(plane, counts.reads);
+    let lane = Lane::new(poll, listener, intake, answering, counts.latency)?;
+    let thread = thread::Builder::new()
         .name(format!("lane-{index}"))
-        .spawn(move || {
-            runtime.block_on(async {
-                let listener = tokio::net::TcpListener::from_std(listener)?;
-                server.serve(listener, service).await;
-                Ok(())
-            })
-        })
+        .spawn({
+            // What closes its end takes the wake-ups along that were not seen yet.
+            let kept = Arc::clone(&waker);
+            move || {
+                let ended = lane.run();
+                drop(kept);
+                ended
+            }
+        })?;
+    Ok(Spawned { thread, waker })
+}
+
+/// Wakes lanes whenever the process moves on to another phase; ends once it closes.
+pub(crate) async fn wake_on_phases(lifecycle: Lifecycle, lanes: Vec<Arc<Waker>>) {
+    lifecycle.draining().await;
+    wake(&lanes);
+    lifecycle.closing().await;
+    wake(&lanes);
+}
+
+fn wake(lanes: &[Arc<Waker>]) {
+    for lane in lanes {
+        if let Err(error) = lane.wake() {
+            tracing::error!(%error, "a lane cannot be woken");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::{
     http::counters::{ReadCounters, ReadCounts},
+    lane::LatencyHistogram,
     status::{Progress, ReaderStatus, StatusCell},
 };
 
@@ -25,6 +26,7 @@ const OUTCOMES: &[&str] = &[
 pub(crate) fn metrics(
     status: &StatusCell,
     reads: Vec<Arc<ReadCounters>>,
+    latencies: Vec<LatencyHistogram>,
     data: &Arc<ServerCounters>,
 ) -> Metrics {
     let mut metrics = Metrics::new();
@@ -34,6 +36,15 @@ pub(crate) fn metrics(
         "outcome",
         OUTCOMES,
         move |index| outcome(&ReadCounters::sum(reads.iter().map(|lane| &**lane)), index),
+    );
+    metrics.area("reads").histogram(
+        "latency",
+        "Time from a lane's wake-up to the answer's last write, of plain reads",
+        Some(Unit::Seconds),
+        move || {
+            let counts = LatencyHistogram::sum(&latencies);
+            (counts.sum_seconds(), counts.buckets().collect())
+        },
     );
     data.register(&mut metrics);
     register_feed(&mut metrics, status);

@@ -55,6 +55,11 @@ impl Reaching {
 }
 
 impl Reached {
+    /// Whether the reader holds everything at or below `asked`, and `asked`'s epoch goes on.
+    pub fn has(&self, asked: Position) -> bool {
+        judge(*self.position.borrow(), asked) == Some(Ok(()))
+    }
+
     /// Waits until the reader holds everything at or below `asked`.
     ///
     /// # Errors

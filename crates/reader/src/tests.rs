@@ -9,18 +9,28 @@ mod data;
 mod entry;
 mod expiry;
 mod follow;
+mod lane;
 mod negotiate;
 mod serve;
 mod wire;
 mod yardstick;
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, header};
 use shared::{
     Change, ContentCoding, Envelope, Epoch, Link, Position, Representation, ResourceKey, Sequence,
     Timestamp, Version,
 };
 
-use crate::catalog::{Catalog, CatalogConfig, CatalogWriter};
+use crate::{
+    catalog::{Catalog, CatalogConfig, CatalogWriter},
+    http::{
+        DataResponse,
+        freshness::CacheControl,
+        respond,
+        serve::{Answer, decide},
+    },
+};
 
 const EPOCH: u64 = 7;
 
@@ -81,4 +91,34 @@ fn holding(envelopes: &[Envelope]) -> (Catalog, CatalogWriter) {
     }
     writer.set_ready(true);
     (catalog, writer)
+}
+
+/// A decided read, as hyper's responses.
+#[derive(Debug)]
+enum Read {
+    Document(DataResponse),
+    NotModified(DataResponse),
+    Absent,
+    Unknown,
+}
+
+fn respond(
+    catalog: &Catalog,
+    cache_control: &CacheControl,
+    key: &str,
+    headers: &HeaderMap,
+    method: &Method,
+) -> Read {
+    let values = |name| headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
+    let accept_encoding = values(header::ACCEPT_ENCODING);
+    match decide(catalog, key, accept_encoding, values(header::IF_NONE_MATCH)) {
+        Answer::Document(selected) => {
+            Read::Document(respond::document(cache_control, &selected, method))
+        }
+        Answer::NotModified(selected) => {
+            Read::NotModified(respond::not_modified(cache_control, &selected))
+        }
+        Answer::Absent => Read::Absent,
+        Answer::Unknown => Read::Unknown,
+    }
 }

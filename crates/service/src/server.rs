@@ -13,7 +13,6 @@
 
 use std::{
     convert::Infallible,
-    future::Future,
     io,
     net::{SocketAddr, TcpListener},
     pin::pin,
@@ -24,14 +23,15 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{Request, Response};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::{net::TcpStream, task::JoinSet};
 use tower::Service;
 
 pub(crate) mod accept;
 mod alarm;
 mod connection;
+mod connections;
 mod content;
 mod counters;
+mod intake;
 mod limits;
 pub(crate) mod meter;
 mod metrics;
@@ -40,17 +40,15 @@ mod socket;
 pub(crate) mod watchdog;
 
 pub use counters::{Count, ServerCounters};
+pub use intake::{Handover, Intake, Late, Slot};
 pub use limits::{HEADER_FIELDS_MAX, Limits};
 
-use crate::{Kind, Lifecycle, Problem};
+use self::connections::Connections;
+use crate::Lifecycle;
 
 /// Connections that wait for the accept loop in the kernel, at most; the kernel's own
 /// `net.core.somaxconn` may be lower.
 const BACKLOG: i32 = 4096;
-
-/// Connections over the cap that are being told so at the same time, at most. Those beyond are
-/// closed without a word.
-const REFUSALS_MAX: usize = 64;
 
 /// Whether several listeners of this process share one address, and the kernel spreads
 /// connections over them (`SO_REUSEPORT`).
@@ -125,53 +123,31 @@ impl Server {
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
     {
-        let mut connections = JoinSet::new();
-        let mut refusals = JoinSet::new();
+        let mut connections = Connections::new(&self, service);
         let mut closing = pin!(self.lifecycle.closing());
         loop {
             tokio::select! {
                 biased;
                 () = &mut closing => break,
-                Some(ended) = connections.join_next() => note_end(ended),
-                Some(ended) = refusals.join_next() => note_end(ended),
-                stream = accept::next(&listener, &self.counters) => {
-                    self.admit(stream, &service, &mut connections, &mut refusals);
-                }
+                () = connections.one_ended() => {}
+                stream = accept::next(&listener, &self.counters) => connections.admit(stream),
             }
         }
         // The kernel has told those clients that they are connected.
         while let Some(stream) = accept::waiting(&listener, &self.counters).await {
-            self.admit(stream, &service, &mut connections, &mut refusals);
+            connections.admit(stream);
         }
         drop(listener);
-        self.finish(connections).await;
+        connections.finish(self.grace_over()).await;
     }
 
-    fn admit<S, B>(
-        &self,
-        stream: TcpStream,
-        service: &S,
-        connections: &mut JoinSet<()>,
-        refusals: &mut JoinSet<()>,
-    ) where
-        S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
-        S: Clone + Send + 'static,
-        S::Future: Send,
-        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: Into<axum::BoxError>,
-    {
-        if connections.len() < self.limits.connections_max {
-            connections.spawn(self.connection(stream, service.clone()));
-        } else {
-            self.refuse(stream, refusals);
-        }
-    }
-
-    fn connection<S, B>(
-        &self,
-        stream: TcpStream,
-        service: S,
-    ) -> impl Future<Output = ()> + Send + use<S, B>
+    /// Serves connections that loops of their own have taken, from when they hand them over, until
+    /// the lifecycle closes, every [`Intake`] is dropped, and the connections have ended or the
+    /// grace period is over. As [`Self::serve`] otherwise.
+    ///
+    /// # Cancel safety
+    /// Dropping it cuts all connections off.
+    pub async fn serve_handed<S, B>(self, handover: Handover, service: S)
     where
         S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
         S: Clone + Send + 'static,
@@ -179,44 +155,26 @@ impl Server {
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
     {
-        let active = counters::Active::count(Arc::clone(&self.counters));
-        let server = self.clone();
-        async move {
-            connection::drive(stream, service, &server).await;
-            drop(active);
-        }
-    }
-
-    fn refuse(&self, stream: TcpStream, refusals: &mut JoinSet<()>) {
-        self.counters.rejected.add();
-        if refusals.len() < REFUSALS_MAX {
-            let most = self.limits.connections_max;
-            let detail = format!("there are {most} connections already, which is the most");
-            let problem = Problem::new(Kind::TooManyConnections, detail);
-            refusals.spawn(refusal::turn_away(stream, problem));
-        }
-    }
-
-    async fn finish(&self, mut connections: JoinSet<()>) {
-        let ended = async {
-            while let Some(ended) = connections.join_next().await {
-                note_end(ended);
+        let mut connections = Connections::new(&self, service);
+        let mut handed = handover.into_receiver();
+        let mut grace_over = pin!(self.grace_over());
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut grace_over => return connections.cut_off().await,
+                () = connections.one_ended() => {}
+                next = handed.recv() => match next {
+                    Some(one) => connections.take_over(one),
+                    None => break,
+                },
             }
-        };
-        let grace = self.lifecycle.grace();
-        if tokio::time::timeout(grace, ended).await.is_err() {
-            let cut = connections.len();
-            self.counters.cut_off.add_many(cut as u64);
-            let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-            tracing::warn!(connections = cut, grace_ms, "cutting connections off");
-            connections.shutdown().await;
         }
+        connections.finish(grace_over).await;
     }
-}
 
-fn note_end(ended: Result<(), tokio::task::JoinError>) {
-    // Only a panic in the service comes here; it took that one connection with it.
-    if let Err(error) = ended {
-        tracing::error!(%error, "a connection's task failed");
+    /// Waits until the grace period of a process that closes is over.
+    async fn grace_over(&self) {
+        self.lifecycle.closing().await;
+        tokio::time::sleep(self.lifecycle.grace()).await;
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
-use shared::ResourceKey;
+use shared::{ResourceKey, key::check_key};
 
 use crate::{Kind, Problem};
 
@@ -20,23 +20,41 @@ pub fn path_of(key: &ResourceKey) -> String {
     format!("/v1/{}/{id}", key.collection())
 }
 
+/// Collection and id, decoded and checked; borrowed from the URL where nothing was to be decoded.
+pub type Parts<'a> = (Cow<'a, str>, Cow<'a, str>);
+
 /// The key of `/v1/{collection}/{id}`, both segments as they stand in the URL.
+///
+/// # Errors
+/// As [`path_parts`].
+pub fn key_from_path(collection: &str, id: &str) -> Result<ResourceKey, Problem> {
+    key(&path_parts(collection, id)?)
+}
+
+/// The key of `/post?id=`.
+///
+/// # Errors
+/// As [`post_parts`].
+pub fn post_from_query(query: Option<&str>) -> Result<ResourceKey, Problem> {
+    key(&post_parts(query)?)
+}
+
+/// The parts of the key of `/v1/{collection}/{id}`, both segments as they stand in the URL.
 ///
 /// # Errors
 /// 400 where a segment is not valid percent-encoded UTF-8 or breaks a rule of
 /// [`ResourceKey::parse`].
-pub fn key_from_path(collection: &str, id: &str) -> Result<ResourceKey, Problem> {
-    let collection = decode(collection.as_bytes())?;
-    let id = decode(id.as_bytes())?;
-    parse(&collection, &id)
+pub fn path_parts<'a>(collection: &'a str, id: &'a str) -> Result<Parts<'a>, Problem> {
+    let collection = decode(Cow::Borrowed(collection))?;
+    checked(collection, decode(Cow::Borrowed(id))?)
 }
 
-/// The key of `/post?id=`: one `id` parameter, decoded as a form does (`+` is a space). Other
-/// parameters are ignored.
+/// The parts of the key of `/post?id=`: one `id` parameter, decoded as a form does (`+` is a
+/// space). Other parameters are ignored.
 ///
 /// # Errors
 /// 400 where `id` is missing, repeated, or not a valid id.
-pub fn post_from_query(query: Option<&str>) -> Result<ResourceKey, Problem> {
+pub fn post_parts(query: Option<&str>) -> Result<Parts<'_>, Problem> {
     let mut ids = query.unwrap_or_default().split('&').filter_map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (name == "id").then_some(value)
@@ -47,28 +65,44 @@ pub fn post_from_query(query: Option<&str>) -> Result<ResourceKey, Problem> {
     if ids.next().is_some() {
         return Err(malformed("the query has more than one id"));
     }
-    let spaced = id.replace('+', " ");
-    parse("posts", &decode(spaced.as_bytes())?)
+    let spaced = if id.contains('+') {
+        Cow::Owned(id.replace('+', " "))
+    } else {
+        Cow::Borrowed(id)
+    };
+    checked(Cow::Borrowed("posts"), decode(spaced)?)
 }
 
-fn parse(collection: &str, id: &str) -> Result<ResourceKey, Problem> {
+fn checked<'a>(collection: Cow<'a, str>, id: Cow<'a, str>) -> Result<Parts<'a>, Problem> {
+    match check_key(&collection, &id) {
+        Ok(_collection_len) => Ok((collection, id)),
+        Err(error) => Err(malformed(&error.to_string())),
+    }
+}
+
+fn key((collection, id): &Parts<'_>) -> Result<ResourceKey, Problem> {
     ResourceKey::parse(collection, id).map_err(|error| malformed(&error.to_string()))
 }
 
 /// Decodes once; a `%` must begin an octet in hexadecimal (RFC 3986 §2.1).
-fn decode(text: &[u8]) -> Result<Cow<'_, str>, Problem> {
-    let whole = text.iter().enumerate().all(|(index, &octet)| {
+fn decode(text: Cow<'_, str>) -> Result<Cow<'_, str>, Problem> {
+    let octets = text.as_bytes();
+    if !octets.contains(&b'%') {
+        return Ok(text);
+    }
+    let whole = octets.iter().enumerate().all(|(index, &octet)| {
         octet != b'%'
-            || text
+            || octets
                 .get(index + 1..index + 3)
                 .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     });
     if !whole {
         return Err(malformed("a % in the URL does not begin an encoded octet"));
     }
-    percent_decode(text)
-        .decode_utf8()
-        .map_err(|_utf8| malformed("the URL does not decode to UTF-8"))
+    match percent_decode(octets).decode_utf8() {
+        Ok(decoded) => Ok(Cow::Owned(decoded.into_owned())),
+        Err(_utf8) => Err(malformed("the URL does not decode to UTF-8")),
+    }
 }
 
 fn malformed(detail: &str) -> Problem {

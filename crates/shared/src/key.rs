@@ -45,8 +45,7 @@ impl ResourceKey {
     /// # Errors
     /// The first rule that a part breaks.
     pub fn parse(collection: &str, id: &str) -> Result<Self, KeyError> {
-        let collection_len = check_collection(collection)?;
-        check_id(id)?;
+        let collection_len = check_key(collection, id)?;
         let mut text = String::with_capacity(collection.len() + 1 + id.len());
         text.push_str(collection);
         text.push('/');
@@ -97,6 +96,17 @@ pub fn bucket_of(text: &str, buckets: u32) -> u32 {
     u32::try_from(xxh3_64(text.as_bytes()) & mask).unwrap_or(0)
 }
 
+/// Checks both parts of a key and gives the length of the collection's name: what
+/// [`ResourceKey::parse`] asks, without making one.
+///
+/// # Errors
+/// The first rule that a part breaks.
+pub fn check_key(collection: &str, id: &str) -> Result<u8, KeyError> {
+    let collection_len = check_collection(collection)?;
+    check_id(id)?;
+    Ok(collection_len)
+}
+
 /// Checks a collection's name and gives its length.
 ///
 /// # Errors
@@ -118,8 +128,16 @@ fn check_id(id: &str) -> Result<(), KeyError> {
         "" => Err(KeyError::IdEmpty),
         "." | ".." => Err(KeyError::IdDots),
         _ if id.len() > ID_BYTES_MAX => Err(KeyError::IdTooLong(id.len())),
-        _ if id.chars().any(char::is_control) => Err(KeyError::IdControl),
+        _ if has_control(id) => Err(KeyError::IdControl),
         _ => Ok(()),
+    }
+}
+
+fn has_control(id: &str) -> bool {
+    if id.is_ascii() {
+        id.bytes().any(|octet| octet.is_ascii_control())
+    } else {
+        id.chars().any(char::is_control)
     }
 }
 

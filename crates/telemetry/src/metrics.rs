@@ -127,6 +127,28 @@ impl Area<'_> {
         self.collect(what, help, None, MetricType::Counter, read)
     }
 
+    /// A histogram that is read when asked for: the sum of all values, and for each bucket its upper
+    /// bound (the last is `f64::MAX`) and how many values it has that no earlier one has.
+    ///
+    /// # Panics
+    /// As [`Self::counter`].
+    pub fn histogram(
+        &mut self,
+        what: &str,
+        help: &'static str,
+        unit: Option<Unit>,
+        read: impl Fn() -> (f64, Vec<(f64, u64)>) + Send + Sync + 'static,
+    ) -> &mut Self {
+        let read = move |mut encoder: Encoder<'_>| {
+            let (sum, buckets) = read();
+            let count = buckets.iter().map(|(_bound, count)| count).sum();
+            encoder
+                .0
+                .encode_histogram::<[(&str, &str); 0]>(sum, count, &buckets, None)
+        };
+        self.collect(what, help, unit, MetricType::Histogram, read)
+    }
+
     /// A gauge for each value of a label. `read` is called with the index of the value.
     ///
     /// # Panics

@@ -2,17 +2,11 @@
 
 use std::ops::Range;
 
-use bytes::Bytes;
-use http::HeaderValue;
-use shared::{
-    ContentCoding, EntityTag,
-    entity_tag::{TAG_BYTES, TAG_TEXT_BYTES},
-};
+use shared::{ContentCoding, EntityTag, entity_tag::TAG_BYTES};
 
 use super::{
     Entry,
     block::{PLAIN_ROW_BYTES, ROW_BYTES},
-    field,
 };
 
 /// Iterates over an entry's representations, identity first. Allocates nothing.
@@ -27,7 +21,6 @@ pub struct Representations<'a> {
 /// One representation of an entry. Borrows it and copies nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct Prepared<'a> {
-    entry: &'a Entry,
     coding: ContentCoding,
     tag: &'a [u8; TAG_BYTES],
     start: usize,
@@ -68,7 +61,6 @@ impl<'a> Iterator for Representations<'a> {
         let start = self.start;
         self.start += octets.len();
         Some(Prepared {
-            entry: self.entry,
             coding,
             tag,
             start,
@@ -95,37 +87,26 @@ impl<'a> Prepared<'a> {
         self.octets
     }
 
-    /// The same, kept.
-    pub fn content(self) -> Content {
-        Content {
-            entry: self.entry.clone(),
-            range: self.start..self.start + self.octets.len(),
-        }
-    }
-
-    /// The same, as a body. Allocates once, whatever the length.
-    pub fn body(self) -> Bytes {
-        Bytes::from_owner(self.content())
-    }
-
-    /// The entity tag between its quotes, to compare with.
-    pub fn opaque_tag(self) -> [u8; TAG_TEXT_BYTES] {
-        self.tag().to_text()
+    /// Where in the block they are.
+    pub(crate) fn range(self) -> Range<usize> {
+        self.start..self.start + self.octets.len()
     }
 
     /// The entity tag.
     pub fn tag(self) -> EntityTag {
         EntityTag(*self.tag)
     }
+}
 
-    /// The value of ETag.
-    pub fn etag_field(self) -> HeaderValue {
-        field(&self.tag().to_field())
+impl Content {
+    /// The octets of `entry` that have this [`Prepared::range`].
+    pub(crate) fn new(entry: Entry, range: Range<usize>) -> Self {
+        Self { entry, range }
     }
 
-    /// The value of Content-Length.
-    pub fn length_field(self) -> HeaderValue {
-        field(itoa::Buffer::new().format(self.octets.len()).as_bytes())
+    /// Whose they are.
+    pub fn entry(&self) -> &Entry {
+        &self.entry
     }
 }
 

@@ -1,24 +1,27 @@
 //! Whether the client holds the answer already: If-None-Match, RFC 9110 §13.1.2.
 //!
-//! Budget: one pass over the field and a comparison of 32 octets for each listed tag; no allocation.
+//! Budget: one pass over the field; for each listed tag ours is written as text and compared; no
+//! allocation. Without the field, nothing.
 
-use shared::entity_tag::{ListMember, list_members};
+use shared::{
+    EntityTag,
+    entity_tag::{ListMember, list_members},
+};
 
 /// Whether If-None-Match names the representation that would be sent, so that 304 is due.
 ///
-/// `opaque_tag` is that representation's tag between its quotes. Tags are compared weakly, as this
-/// field is (§8.8.3.2). The tag of another coding of the same document is another tag: it names
+/// `tag` is that representation's. Tags are compared weakly, as this field is (§8.8.3.2). The tag of another coding of the same document is another tag: it names
 /// other octets (§8.8.3). `*` as the only member names any.
 ///
 /// A line is read up to its first malformed member; the rest of it is ignored, which costs the
 /// client a full answer and never gives it a wrong one.
-pub fn is_held<'a>(lines: impl IntoIterator<Item = &'a [u8]>, opaque_tag: &[u8]) -> bool {
+pub fn is_held<'a>(lines: impl IntoIterator<Item = &'a [u8]>, tag: EntityTag) -> bool {
     let mut members = 0_usize;
     let mut any = false;
     for member in lines.into_iter().flat_map(list_members) {
         members += 1;
         match member {
-            ListMember::Tag(listed) if listed.opaque == opaque_tag => return true,
+            ListMember::Tag(listed) if tag.matches_weakly(&listed) => return true,
             ListMember::Any => any = true,
             ListMember::Tag(_) | ListMember::Malformed => {}
         }

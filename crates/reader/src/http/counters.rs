@@ -63,6 +63,21 @@ impl ReadCounters {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Sets every count. For a thread that counts by itself, and alone uses this.
+    pub fn publish(&self, counts: &ReadCounts) {
+        let all = [
+            (&self.hit, counts.hit),
+            (&self.not_modified, counts.not_modified),
+            (&self.absent, counts.absent),
+            (&self.not_ready, counts.not_ready),
+            (&self.behind, counts.behind),
+            (&self.bad_request, counts.bad_request),
+        ];
+        for (counter, count) in all {
+            counter.store(count, Ordering::Relaxed);
+        }
+    }
+
     /// The counts of several threads together. Each number is right on its own; together they
     /// are not of one instant.
     pub fn sum<'a>(threads: impl IntoIterator<Item = &'a Self>) -> ReadCounts {

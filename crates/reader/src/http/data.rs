@@ -4,16 +4,19 @@
 //! does its own routing, of three routes, because ids are decoded once, by
 //! [`service::target`], from segments as they stand in the URL.
 //!
-//! Budget on top of [`serve`](super::serve): one allocation, for the key. Only requests that bear
+//! Budget on top of [`respond`](super::respond): an allocation where the key must be decoded. Only requests that bear
 //! `Pressrun-At-Least` are awaited; see [`at_least`].
 
 use std::{convert::Infallible, fmt, future, sync::Arc};
 
 use axum::body::Body;
 use futures_util::future::Either;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body_util::Full;
-use service::{Kind, Problem, target};
+use service::{
+    Kind, Problem,
+    target::{self, Parts},
+};
 use shared::ResourceKey;
 use tower::{Service, service_fn};
 
@@ -23,7 +26,8 @@ use super::{
     counters::{ReadCounters, ReadOutcome},
     freshness::CacheControl,
     problem_response,
-    serve::{Answer, respond},
+    respond::{document, not_modified},
+    serve::{Answer, decide},
 };
 use crate::{
     catalog::Catalog,
@@ -54,9 +58,9 @@ struct Repeated {
     healthy: DataResponse,
 }
 
-enum Route {
+enum Route<'a> {
     Health,
-    Document(Result<ResourceKey, Problem>),
+    Document(Result<Parts<'a>, Problem>),
 }
 
 impl DataPlane {
@@ -150,16 +154,25 @@ impl DataPlane {
         response
     }
 
-    fn read(&self, key: &ResourceKey, headers: &HeaderMap, method: &Method) -> DataResponse {
-        let answer = respond(&self.catalog, &self.cache_control, key, headers, method);
-        let (outcome, response) = match answer {
-            Answer::Document(response) => (ReadOutcome::Hit, response),
-            Answer::NotModified(response) => (ReadOutcome::NotModified, response),
-            Answer::Absent => return self.absent(),
-            Answer::Unknown => return self.unknown(),
-        };
-        self.counters.add(outcome);
-        response
+    fn read(&self, key: &Parts<'_>, headers: &HeaderMap, method: &Method) -> DataResponse {
+        let answer = decide(
+            &self.catalog,
+            (&*key.0, &*key.1),
+            lines(headers, &header::ACCEPT_ENCODING),
+            lines(headers, &header::IF_NONE_MATCH),
+        );
+        match answer {
+            Answer::Document(selected) => {
+                self.counters.add(ReadOutcome::Hit);
+                document(&self.cache_control, &selected, method)
+            }
+            Answer::NotModified(selected) => {
+                self.counters.add(ReadOutcome::NotModified);
+                not_modified(&self.cache_control, &selected)
+            }
+            Answer::Absent => self.absent(),
+            Answer::Unknown => self.unknown(),
+        }
     }
 
     /// Refuses a request that is wrong in itself.
@@ -180,8 +193,28 @@ impl DataPlane {
         self.repeated.not_ready.clone()
     }
 
+    /// What documents bear.
+    pub(crate) fn cache_control(&self) -> &CacheControl {
+        &self.cache_control
+    }
+
+    /// The answer where there is no such document.
+    pub(crate) fn absent_response(&self) -> DataResponse {
+        self.repeated.absent.clone()
+    }
+
+    /// The answer where the documents are not here yet.
+    pub(crate) fn not_ready_response(&self) -> DataResponse {
+        self.repeated.not_ready.clone()
+    }
+
+    /// The position that this plane has reached.
+    pub(crate) fn reached(&self) -> &Reached {
+        &self.reached
+    }
+
     /// Where this plane reads.
-    pub(super) fn catalog(&self) -> &Catalog {
+    pub(crate) fn catalog(&self) -> &Catalog {
         &self.catalog
     }
 
@@ -213,17 +246,17 @@ impl fmt::Debug for DataPlane {
 }
 
 /// Finds the route, then checks the method, then the key: so 405 only where another method works.
-fn route(method: &Method, uri: &Uri) -> Result<Route, Problem> {
+fn route<'a>(method: &Method, uri: &'a Uri) -> Result<Route<'a>, Problem> {
     check_length(uri)?;
     let is_read = method == Method::GET || method == Method::HEAD;
     let document_path = document_segments(uri.path());
     match uri.path() {
         "/post" | "/health" if !is_read => Err(Problem::method_not_allowed(ALLOWED)),
-        "/post" => Ok(Route::Document(target::post_from_query(uri.query()))),
+        "/post" => Ok(Route::Document(target::post_parts(uri.query()))),
         "/health" => Ok(Route::Health),
         _ => match document_path {
             Some(_) if !is_read => Err(Problem::method_not_allowed(ALLOWED)),
-            Some((collection, id)) => Ok(Route::Document(target::key_from_path(collection, id))),
+            Some((collection, id)) => Ok(Route::Document(target::path_parts(collection, id))),
             None => Err(Problem::new(Kind::NoSuchRoute, "there is no such route")),
         },
     }
@@ -239,6 +272,10 @@ pub(super) fn post_key(method: &Method, uri: &Uri) -> Result<ResourceKey, Proble
         return Err(Problem::method_not_allowed(ALLOWED));
     }
     target::post_from_query(uri.query())
+}
+
+fn lines<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+    headers.get_all(name).into_iter().map(HeaderValue::as_bytes)
 }
 
 fn check_length(uri: &Uri) -> Result<(), Problem> {

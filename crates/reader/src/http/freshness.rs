@@ -86,6 +86,11 @@ impl CacheControl {
         self.field.clone()
     }
 
+    /// What documents bear that do not expire, as it is sent.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.field.as_bytes()
+    }
+
     /// What a document bears that expires in so many seconds. Formats and allocates where that
     /// matters.
     pub fn field_for(&self, remaining_seconds: u64) -> HeaderValue {

@@ -1,8 +1,11 @@
 use proptest::prelude::*;
+use shared::EntityTag;
 
 use crate::http::conditional::is_held;
 
-const TAG: &[u8] = b"0123456789abcdef0123456789abcdef";
+const TAG: EntityTag = EntityTag([
+    0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef,
+]);
 const FIELD: &str = "\"0123456789abcdef0123456789abcdef\"";
 const OTHER: &str = "\"ffffffffffffffffffffffffffffffff\"";
 

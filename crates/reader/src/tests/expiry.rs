@@ -7,15 +7,11 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use shared::{Envelope, Epoch, Heartbeat, Link, Position, Sequence, Timestamp};
 use tokio::time::advance;
 
-use super::{empty, put};
+use super::{Read, empty, put, respond};
 use crate::{
     catalog::{Catalog, CatalogWriter, Lookup},
     follow::{Following, follow},
-    http::{
-        DataResponse,
-        freshness::CacheControl,
-        serve::{Answer, EXPIRES_AT, respond},
-    },
+    http::{DataResponse, freshness::CacheControl, respond::EXPIRES_AT},
     replica::Timing,
     status::{Progress, StatusCell},
 };
@@ -44,7 +40,7 @@ fn holding() -> (Catalog, CatalogWriter) {
     (catalog, writer)
 }
 
-fn ask(catalog: &Catalog, cache_control: &'static str, held: Option<&HeaderValue>) -> Answer {
+fn ask(catalog: &Catalog, cache_control: &'static str, held: Option<&HeaderValue>) -> Read {
     let mut headers = HeaderMap::new();
     if let Some(tag) = held {
         headers.insert(header::IF_NONE_MATCH, tag.clone());
@@ -55,7 +51,7 @@ fn ask(catalog: &Catalog, cache_control: &'static str, held: Option<&HeaderValue
 
 fn document(catalog: &Catalog, cache_control: &'static str) -> DataResponse {
     match ask(catalog, cache_control, None) {
-        Answer::Document(response) => response,
+        Read::Document(response) => response,
         other => panic!("{other:?}"),
     }
 }
@@ -68,13 +64,13 @@ async fn document_is_served_until_its_expiry_and_not_from_then_on() {
     assert!(matches!(catalog.lookup(KEY), Lookup::Hit(_)));
     let tag = document(&catalog, "no-cache").headers()[header::ETAG].clone();
     let held = ask(&catalog, "no-cache", Some(&tag));
-    assert!(matches!(held, Answer::NotModified(_)), "{held:?}");
+    assert!(matches!(held, Read::NotModified(_)), "{held:?}");
 
     advance(Duration::from_millis(1)).await;
 
     assert!(matches!(catalog.lookup(KEY), Lookup::Absent));
     for held in [None, Some(&tag)] {
-        assert!(matches!(ask(&catalog, "no-cache", held), Answer::Absent));
+        assert!(matches!(ask(&catalog, "no-cache", held), Read::Absent));
     }
 }
 
@@ -124,7 +120,7 @@ async fn expiry_is_shown_on_200_and_304() {
     writer.hear_time(before_noon(60));
     let full = document(&catalog, "no-cache");
     let held = ask(&catalog, "no-cache", Some(&full.headers()[header::ETAG]));
-    let Answer::NotModified(not_modified) = held else {
+    let Read::NotModified(not_modified) = held else {
         panic!("{held:?}")
     };
     assert_eq!(not_modified.status(), StatusCode::NOT_MODIFIED);

@@ -23,16 +23,23 @@ pub(super) async fn next(listener: &TcpListener, counters: &ServerCounters) -> T
                 return stream;
             }
             Err(error) => {
-                counters.accept_errors.add();
-                if is_of_the_connection(&error) {
-                    tracing::debug!(%error, "a connection ended before it was accepted");
-                } else {
-                    tracing::warn!(%error, "connections cannot be accepted");
-                    tokio::time::sleep(PAUSE).await;
+                if let Some(pause) = on_error(&error, counters) {
+                    tokio::time::sleep(pause).await;
                 }
             }
         }
     }
+}
+
+/// Counts a failed accept. How long to wait before the next, if at all.
+pub(super) fn on_error(error: &io::Error, counters: &ServerCounters) -> Option<Duration> {
+    counters.accept_errors.add();
+    if is_of_the_connection(error) {
+        tracing::debug!(%error, "a connection ended before it was accepted");
+        return None;
+    }
+    tracing::warn!(%error, "connections cannot be accepted");
+    Some(PAUSE)
 }
 
 /// A connection that waits already, if there is one.

@@ -10,6 +10,7 @@ use std::{
     convert::Infallible,
     future::{Future, poll_fn},
     io,
+    os::fd::AsFd,
     pin::Pin,
     sync::Arc,
     task::Poll,
@@ -34,6 +35,7 @@ use super::{
     HEADER_FIELDS_MAX, Limits, Server,
     alarm::{Closing, Timer},
     content::{RequestContent, ResponseContent},
+    intake::Begun,
     meter::{Meter, Stage},
     refusal,
     socket::Socket,
@@ -52,7 +54,7 @@ enum End {
 }
 
 /// Serves a connection until it ends.
-pub(super) async fn drive<S, B>(stream: TcpStream, service: S, server: &Server)
+pub(super) async fn drive<S, B>(stream: TcpStream, begun: Begun, service: S, server: &Server)
 where
     S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
     S: Clone + Send + 'static,
@@ -60,8 +62,7 @@ where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<axum::BoxError>,
 {
-    prepare(&stream, &server.limits);
-    let meter = Arc::new(Meter::default());
+    let meter = Arc::new(Meter::after(begun.answered));
     // Borrowed, not counted: counts shared by all cores would be written with every request.
     let (lifecycle, limits) = (&server.lifecycle, &server.limits);
     let observed = Arc::clone(&meter);
@@ -69,20 +70,25 @@ where
         observed.on_request();
         let meter = Arc::clone(&observed);
         let refused = refuse(&request, limits);
+        if refused.is_some() && !http_body::Body::is_end_stream(request.body()) {
+            meter.on_content_left();
+        }
         let service = service.clone();
         async move {
             let mut response = match refused {
                 Some(problem) => problem.into_response().map(Either::Right),
                 None => call(service, request, &meter).await.map(Either::Left),
             };
-            if !lifecycle.is_serving() {
+            // Nobody reads content that was not asked for: how much of it hyper would skip depends
+            // on how it arrives (RFC 9112 §9.3 leaves closing as the other way).
+            if !lifecycle.is_serving() || meter.has_content_left() {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }
             Ok::<_, Infallible>(response.map(|body| ResponseContent::new(body, meter)))
         }
     });
-    let socket = TokioIo::new(Socket::new(stream, Arc::clone(&meter)));
+    let socket = TokioIo::new(Socket::new(stream, begun.read, Arc::clone(&meter)));
     let mut connection = builder(limits).serve_connection(socket, answer);
     let mut closing = Closing::of(lifecycle);
     let mut timer = Timer::new(*limits);
@@ -101,11 +107,12 @@ where
 }
 
 /// Socket options. Failures leave a connection that works, only less well.
-fn prepare(stream: &TcpStream, limits: &Limits) {
-    note(stream.set_nodelay(true));
+pub(super) fn prepare(stream: &impl AsFd, limits: &Limits) {
+    let socket = SockRef::from(stream);
+    note(socket.set_tcp_nodelay(true));
     // Twice the watchdog's limit, so that it is the watchdog who notices where both could.
     #[cfg(target_os = "linux")]
-    note(SockRef::from(stream).set_tcp_user_timeout(Some(2 * limits.write_timeout)));
+    note(socket.set_tcp_user_timeout(Some(2 * limits.write_timeout)));
 }
 
 fn note(option: io::Result<()>) {
@@ -168,9 +175,8 @@ async fn finish(end: End, socket: Socket, unparsed: &[u8], meter: &Meter, server
     match end {
         // The client has closed, or broke off.
         End::Http(_) if meter.has_ended() => {}
-        End::Http(Ok(())) | End::Late(Stage::Waiting | Stage::Working) => {
-            refusal::close(&mut stream).await;
-        }
+        End::Http(Ok(())) => refusal::close(&mut stream).await,
+        End::Late(stage) => end_late(stream, stage, server).await,
         End::Http(Err(error)) if error.is_parse() => {
             counters.malformed.add();
             tracing::debug!(%error, "a request is not well formed");
@@ -183,11 +189,19 @@ async fn finish(end: End, socket: Socket, unparsed: &[u8], meter: &Meter, server
             }
         }
         End::Http(Err(error)) => tracing::debug!(%error, "a connection failed"),
-        End::Late(stage @ (Stage::Head | Stage::Content)) => {
+    }
+}
+
+/// Ends the connection of a client that was too slow.
+pub(super) async fn end_late(mut stream: TcpStream, stage: Stage, server: &Server) {
+    let (limits, counters) = (&server.limits, &server.counters);
+    match stage {
+        Stage::Waiting | Stage::Working => refusal::close(&mut stream).await,
+        Stage::Head | Stage::Content => {
             counters.timed_out.add();
             refusal::send_and_close(&mut stream, too_slow(stage, limits)).await;
         }
-        End::Late(Stage::Blocked) => {
+        Stage::Blocked => {
             counters.timed_out.add();
             // What the kernel still holds for this client would otherwise stay for minutes.
             note(SockRef::from(&stream).set_linger(Some(Duration::ZERO)));

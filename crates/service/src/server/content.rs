@@ -16,12 +16,18 @@ use super::meter::Meter;
 #[derive(Debug)]
 pub(super) struct RequestContent {
     incoming: Incoming,
+    /// Its end was told.
+    has_ended: bool,
     meter: Arc<Meter>,
 }
 
 impl RequestContent {
     pub(super) fn new(incoming: Incoming, meter: Arc<Meter>) -> Self {
-        Self { incoming, meter }
+        Self {
+            incoming,
+            has_ended: false,
+            meter,
+        }
     }
 }
 
@@ -39,6 +45,7 @@ impl Body for RequestContent {
         } else {
             self.meter.on_content();
         }
+        self.has_ended |= matches!(frame, Poll::Ready(None));
         frame
     }
 
@@ -55,6 +62,9 @@ impl Drop for RequestContent {
     fn drop(&mut self) {
         // Who waited for it waits no longer.
         self.meter.on_content();
+        if !self.has_ended && !self.incoming.is_end_stream() {
+            self.meter.on_content_left();
+        }
     }
 }
 

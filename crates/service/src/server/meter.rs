@@ -42,11 +42,21 @@ pub(super) struct Meter {
     sent: AtomicU64,
     /// hyper has dropped the response's body: it has all of it.
     response_taken: AtomicBool,
+    /// The service did not read the request's content to its end.
+    content_left: AtomicBool,
     /// The client has closed its side.
     ended: AtomicBool,
 }
 
 impl Meter {
+    /// Of a connection on which so many requests were answered already.
+    pub(super) fn after(requests: u64) -> Self {
+        Self {
+            requests: AtomicU64::new(requests),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn read(&self) -> Reading {
         Reading {
             stage: self.stage(),
@@ -87,6 +97,7 @@ impl Meter {
     pub(super) fn on_request(&self) {
         raise(&self.requests, 1);
         self.response_taken.store(false, Relaxed);
+        self.content_left.store(false, Relaxed);
         self.set(Stage::Working);
     }
 
@@ -98,6 +109,15 @@ impl Meter {
         if self.stage() == Stage::Content {
             self.set(Stage::Working);
         }
+    }
+
+    pub(super) fn on_content_left(&self) {
+        self.content_left.store(true, Relaxed);
+    }
+
+    /// Whether content of the request may still come, which nobody will read.
+    pub(super) fn has_content_left(&self) -> bool {
+        self.content_left.load(Relaxed)
     }
 
     pub(super) fn on_response_taken(&self) {

@@ -1,0 +1,166 @@
+//! Which requests a lane answers by itself, and what they ask. Pure.
+//!
+//! A request is *plain* where every reading of it agrees: HTTP/1.1, GET or HEAD, a document's
+//! target in characters that stand for themselves, one Host, no content, nothing about the
+//! connection but that it stays. Whatever else arrives, malformed or only rare, is hyper's, from
+//! its first octet: nothing is judged twice by different rules, and what both would take for a
+//! request both read alike, because hyper parses with the same httparse.
+
+use std::mem::MaybeUninit;
+
+use httparse::{Header, Request, Status};
+use service::target::{self, Parts};
+
+use crate::http::data::TARGET_BYTES_MAX;
+
+/// Header fields of a plain request, at most.
+pub(crate) const FIELDS_MAX: usize = 32;
+
+/// The octets at the front of what was read.
+#[derive(Debug)]
+pub(crate) enum Front<'a> {
+    /// A whole plain request, of so many octets.
+    Plain(Plain<'a>, usize),
+    /// What may become one.
+    Partial,
+    /// Anything else.
+    Other,
+}
+
+/// What a plain request asks.
+#[derive(Debug, Default)]
+pub(crate) struct Plain<'a> {
+    pub(crate) is_head: bool,
+    pub(crate) key: Parts<'a>,
+    pub(crate) accept_encoding: Option<&'a [u8]>,
+    pub(crate) if_none_match: Option<&'a [u8]>,
+    pub(crate) at_least: Option<&'a [u8]>,
+}
+
+/// Reads the request at the front of `octets`.
+pub(crate) fn front(octets: &[u8]) -> Front<'_> {
+    let mut fields = [const { MaybeUninit::<Header<'_>>::uninit() }; FIELDS_MAX];
+    let mut request = Request::new(&mut []);
+    match request.parse_with_uninit_headers(octets, &mut fields) {
+        Ok(Status::Complete(len)) => match plain(&request) {
+            Some(plain) => Front::Plain(plain, len),
+            None => Front::Other,
+        },
+        Ok(Status::Partial) if may_be_plain(&request) => Front::Partial,
+        Ok(Status::Partial) | Err(_) => Front::Other,
+    }
+}
+
+/// Whether nothing yet speaks against the request: others need not wait for their end.
+fn may_be_plain(request: &Request<'_, '_>) -> bool {
+    request
+        .method
+        .is_none_or(|method| is_read(method).is_some())
+}
+
+fn plain<'a>(request: &Request<'_, 'a>) -> Option<Plain<'a>> {
+    let is_head = is_read(request.method?)? == Read::Head;
+    if request.version != Some(1) {
+        return None;
+    }
+    let mut plain = Plain {
+        is_head,
+        key: key(request.path?)?,
+        ..Plain::default()
+    };
+    let mut host = None;
+    for field in &*request.headers {
+        let slot = match Field::of(field.name) {
+            Field::Host => &mut host,
+            Field::AcceptEncoding => &mut plain.accept_encoding,
+            Field::IfNoneMatch => &mut plain.if_none_match,
+            Field::AtLeast => &mut plain.at_least,
+            Field::Connection if field.value.eq_ignore_ascii_case(b"keep-alive") => continue,
+            Field::Connection | Field::Framing => return None,
+            Field::Ignored => continue,
+        };
+        if slot.replace(field.value).is_some() {
+            return None;
+        }
+    }
+    host.map(|_any| plain)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Read {
+    Get,
+    Head,
+}
+
+fn is_read(method: &str) -> Option<Read> {
+    match method {
+        "GET" => Some(Read::Get),
+        "HEAD" => Some(Read::Head),
+        _ => None,
+    }
+}
+
+/// What a field means to a plain request.
+enum Field {
+    Host,
+    AcceptEncoding,
+    IfNoneMatch,
+    AtLeast,
+    Connection,
+    /// Speaks of content, or asks for another protocol.
+    Framing,
+    Ignored,
+}
+
+impl Field {
+    /// Names are compared by length first: most differ in it.
+    fn of(name: &str) -> Self {
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        match name.len() {
+            4 if is("host") => Self::Host,
+            6 if is("expect") => Self::Framing,
+            7 if is("upgrade") || is("trailer") => Self::Framing,
+            10 if is("connection") => Self::Connection,
+            13 if is("if-none-match") => Self::IfNoneMatch,
+            14 if is("content-length") => Self::Framing,
+            15 if is("accept-encoding") => Self::AcceptEncoding,
+            17 if is("transfer-encoding") => Self::Framing,
+            17 if is("pressrun-at-least") => Self::AtLeast,
+            _ => Self::Ignored,
+        }
+    }
+}
+
+/// The key that a target names, if it is one of a document and valid.
+fn key(target: &str) -> Option<Parts<'_>> {
+    if target.len() > TARGET_BYTES_MAX || !target.bytes().all(stands_for_itself) {
+        return None;
+    }
+    if let Some(query) = target.strip_prefix("/post?") {
+        return target::post_parts(Some(query)).ok();
+    }
+    let path = target.split_once('?').map_or(target, |(path, _query)| path);
+    let (collection, id) = path.strip_prefix("/v1/")?.split_once('/')?;
+    let is_one_segment = !id.contains('/');
+    is_one_segment
+        .then(|| target::path_parts(collection, id).ok())
+        .flatten()
+}
+
+/// What a path and a query may contain (RFC 3986 §3.3, §3.4), and `%`.
+fn stands_for_itself(octet: u8) -> bool {
+    const MARKS: &[u8] = b"-._~!$&'()*+,;=:@/?%";
+    const DIGITS: &[u8] = b"0123456789";
+    const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    const ALLOWED: [bool; 256] = with(with(with([false; 256], MARKS), DIGITS), LETTERS);
+    ALLOWED[usize::from(octet)]
+}
+
+const fn with(mut allowed: [bool; 256], octets: &[u8]) -> [bool; 256] {
+    let mut index = 0;
+    while index < octets.len() {
+        allowed[octets[index] as usize] = true;
+        index += 1;
+    }
+    allowed
+}
