@@ -228,12 +228,17 @@ fn take_reply(octets: &mut Vec<u8>, has_content: bool) -> Option<Reply> {
 
 /// Reads one answer with content.
 fn read_reply(stream: &mut TcpStream) -> Reply {
-    let mut octets = Vec::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
+    read_replies(stream, 1).remove(0)
+}
+
+/// Reads so many answers with content, and nothing behind them.
+fn read_replies(stream: &mut TcpStream, count: usize) -> Vec<Reply> {
+    let (mut octets, mut replies) = (Vec::new(), Vec::new());
+    let mut buffer = vec![0; 1 << 20];
+    while replies.len() < count {
         if let Some(reply) = take_reply(&mut octets, true) {
-            assert_eq!(octets, b"", "nothing else was asked for");
-            return reply;
+            replies.push(reply);
+            continue;
         }
         let len = stream.read(&mut buffer).unwrap();
         assert_ne!(
@@ -244,6 +249,8 @@ fn read_reply(stream: &mut TcpStream) -> Reply {
         );
         octets.extend_from_slice(&buffer[..len]);
     }
+    assert_eq!(octets, b"", "nothing else was asked for");
+    replies
 }
 
 fn ask(stream: &mut TcpStream, request: &str) -> Reply {

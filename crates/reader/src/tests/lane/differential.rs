@@ -204,7 +204,7 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
     let end = select(vec!["\r\n", "\r\n", "\r\n", "\n"]);
     let parts = (method, target(), version, host, vec(field(), 0..4), end);
     parts.prop_map(|(method, target, version, host, fields, end)| {
-        let fields: String = fields.iter().map(|field| format!("{field}\r\n")).collect();
+        let fields = fields.join("\r\n") + if fields.is_empty() { "" } else { "\r\n" };
         format!("{method} {target} {version}\r\n{host}{fields}{end}").into_bytes()
     })
 }

@@ -1,10 +1,10 @@
 //! Requests in one piece, in many, and one behind the other.
 
-use std::io::{Read, Write};
+use std::io::Write;
 
 use testkit::eventually;
 
-use super::{Pair, ask, get, read_reply, take_reply};
+use super::{Pair, ask, get, read_replies, read_reply};
 
 #[tokio::test]
 async fn plain_reads_are_answered_by_the_lane() {
@@ -40,20 +40,8 @@ fn requests_behind_each_other_are_answered_in_order() {
     let mut stream = pair.connect();
     let ids = ["plain", "none", "coded", "plain"];
     let requests: String = ids.iter().map(|id| get(id, "")).collect();
-    let mut octets = Vec::new();
     stream.write_all(requests.repeat(500).as_bytes()).unwrap();
-    let mut replies = Vec::new();
-    let mut buffer = [0; 4096];
-    while replies.len() < 2000 {
-        match take_reply(&mut octets, true) {
-            Some(reply) => replies.push(reply),
-            None => {
-                let len = stream.read(&mut buffer).unwrap();
-                assert_ne!(len, 0);
-                octets.extend_from_slice(&buffer[..len]);
-            }
-        }
-    }
+    let replies = read_replies(&mut stream, 2000);
     for (index, reply) in replies.iter().enumerate() {
         let expected = [7, 0, 1000, 7][index % 4];
         if expected == 0 {
@@ -87,19 +75,8 @@ async fn what_is_not_plain_is_answered_by_the_server_on_the_same_connection() {
     let health = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
     let requests = get("plain", "") + health + &get("coded", "");
     stream.write_all(requests.as_bytes()).unwrap();
-    let mut octets = Vec::new();
-    let mut buffer = [0; 4096];
-    let mut lengths = Vec::new();
-    while lengths.len() < 3 {
-        match take_reply(&mut octets, true) {
-            Some(reply) => lengths.push(reply.content.len()),
-            None => {
-                let len = stream.read(&mut buffer).unwrap();
-                assert_ne!(len, 0);
-                octets.extend_from_slice(&buffer[..len]);
-            }
-        }
-    }
+    let replies = read_replies(&mut stream, 3);
+    let lengths: Vec<_> = replies.iter().map(|reply| reply.content.len()).collect();
     assert_eq!(lengths, [7, 20, 1000]);
     eventually("each has counted its own", async || {
         ((pair.by_lane().hit, pair.by_server().hit) == (1, 1)).then_some(())
