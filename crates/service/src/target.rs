@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
-use shared::{ResourceKey, key::check_key};
+use shared::{ResourceKey, key::check_key, limits::ID_BYTES_MAX};
 
 use crate::{Kind, Problem};
 
@@ -55,6 +55,9 @@ pub fn path_parts<'a>(collection: &'a str, id: &'a str) -> Result<Parts<'a>, Pro
 /// # Errors
 /// 400 where `id` is missing, repeated, or not a valid id.
 pub fn post_parts(query: Option<&str>) -> Result<Parts<'_>, Problem> {
+    if let Some(parts) = query.and_then(|query| query.strip_prefix("id=").and_then(plain_post)) {
+        return Ok(parts);
+    }
     let mut ids = query.unwrap_or_default().split('&').filter_map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (name == "id").then_some(value)
@@ -72,6 +75,29 @@ pub fn post_parts(query: Option<&str>) -> Result<Parts<'_>, Problem> {
     };
     checked(Cow::Borrowed("posts"), decode(spaced)?)
 }
+
+/// The parts of the key of a post whose id is all that follows `/post?id=`, where the id is short
+/// and of characters that stand for themselves, as most are: then there is nothing to decode, and
+/// nothing that it could break but being dots. `None`: [`post_parts`] has to tell.
+pub fn plain_post(id: &str) -> Option<Parts<'_>> {
+    let is_plain = (1..=ID_BYTES_MAX).contains(&id.len())
+        && id.bytes().all(|octet| IS_UNRESERVED[usize::from(octet)])
+        && id != "."
+        && id != "..";
+    is_plain.then_some((Cow::Borrowed("posts"), Cow::Borrowed(id)))
+}
+
+/// RFC 3986 §2.3, by octet.
+const IS_UNRESERVED: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut octet = 0;
+    while octet < 128_u8 {
+        table[octet as usize] =
+            octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~');
+        octet += 1;
+    }
+    table
+};
 
 fn checked<'a>(collection: Cow<'a, str>, id: Cow<'a, str>) -> Result<Parts<'a>, Problem> {
     match check_key(&collection, &id) {

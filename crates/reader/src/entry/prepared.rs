@@ -42,6 +42,13 @@ impl<'a> Representations<'a> {
     }
 }
 
+impl Representations<'_> {
+    /// Whether identity is all there is.
+    pub(crate) fn is_single(&self) -> bool {
+        self.rows.len() == PLAIN_ROW_BYTES
+    }
+}
+
 impl<'a> Iterator for Representations<'a> {
     type Item = Prepared<'a>;
 
@@ -49,7 +56,7 @@ impl<'a> Iterator for Representations<'a> {
         let (tag, rest) = self.rows.split_first_chunk()?;
         let octets = &self.entry.block()[self.start..];
         // No number of full rows is as long as a plain one.
-        let (coding, octets) = if self.rows.len() == PLAIN_ROW_BYTES {
+        let (coding, octets) = if self.is_single() {
             self.rows = rest;
             (ContentCoding::Identity, octets)
         } else {

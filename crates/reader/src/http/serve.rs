@@ -81,10 +81,16 @@ pub fn decide<'a, 'b>(
         Lookup::Absent => return Answer::Absent,
         Lookup::Unknown => return Answer::Unknown,
     };
-    let preferences = Preferences::parse(accept_encoding);
-    let selected = negotiate(&preferences, entry.representations(), |one| {
-        (one.coding(), one.octets_len())
-    });
+    let mut representations = entry.representations();
+    // Most documents are too short to be coded: identity is what is left, whatever is acceptable.
+    let selected = if representations.is_single() {
+        representations.next()
+    } else {
+        let preferences = Preferences::parse(accept_encoding);
+        negotiate(&preferences, representations, |one| {
+            (one.coding(), one.octets_len())
+        })
+    };
     // A hit is no tombstone, so it has representations; it may have expired just now.
     let (Some(prepared), Ok(remaining_seconds)) = (selected, remaining(catalog, &entry)) else {
         return Answer::Absent;

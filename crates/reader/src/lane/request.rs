@@ -133,6 +133,12 @@ impl Field {
 
 /// The key that a target names, if it is one of a document and valid.
 fn key(target: &str) -> Option<Parts<'_>> {
+    if let Some(parts) = target
+        .strip_prefix("/post?id=")
+        .and_then(target::plain_post)
+    {
+        return Some(parts);
+    }
     if target.len() > TARGET_BYTES_MAX || !target.bytes().all(stands_for_itself) {
         return None;
     }
@@ -149,18 +155,36 @@ fn key(target: &str) -> Option<Parts<'_>> {
 
 /// What a path and a query may contain (RFC 3986 §3.3, §3.4), and `%`.
 fn stands_for_itself(octet: u8) -> bool {
-    const MARKS: &[u8] = b"-._~!$&'()*+,;=:@/?%";
-    const DIGITS: &[u8] = b"0123456789";
-    const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    const ALLOWED: [bool; 256] = with(with(with([false; 256], MARKS), DIGITS), LETTERS);
+    const ALLOWED: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut octet = 0;
+        while octet < 128_u8 {
+            let is_mark = matches!(
+                octet,
+                b'-' | b'.'
+                    | b'_'
+                    | b'~'
+                    | b'!'
+                    | b'$'
+                    | b'&'
+                    | b'\''
+                    | b'('
+                    | b')'
+                    | b'*'
+                    | b'+'
+                    | b','
+                    | b';'
+                    | b'='
+                    | b':'
+                    | b'@'
+                    | b'/'
+                    | b'?'
+                    | b'%'
+            );
+            table[octet as usize] = octet.is_ascii_alphanumeric() || is_mark;
+            octet += 1;
+        }
+        table
+    };
     ALLOWED[usize::from(octet)]
-}
-
-const fn with(mut allowed: [bool; 256], octets: &[u8]) -> [bool; 256] {
-    let mut index = 0;
-    while index < octets.len() {
-        allowed[octets[index] as usize] = true;
-        index += 1;
-    }
-    allowed
 }

@@ -4,7 +4,7 @@ use shared::limits::ID_BYTES_MAX;
 
 use crate::{
     Kind, Problem,
-    target::{key_from_path, post_from_query},
+    target::{key_from_path, plain_post, post_from_query, post_parts},
 };
 
 fn check(result: Result<shared::ResourceKey, Problem>, expected: Option<&str>, what: &str) {
@@ -90,5 +90,26 @@ fn queries_need_exactly_one_id() {
         (None, None),
     ] {
         check(post_from_query(query), expected, &format!("{query:?}"));
+    }
+}
+
+#[test]
+fn plain_ids_are_those_that_need_no_decoding() {
+    let longest = "i".repeat(ID_BYTES_MAX);
+    for id in ["a", "A-b_c.d~9", "...", &longest] {
+        let parts = plain_post(id).expect(id);
+        assert_eq!(parts, post_parts(Some(&format!("id={id}"))).expect(id));
+        assert_eq!(parts.1, id);
+    }
+    let longer = format!("{longest}i");
+    for id in [
+        "", ".", "..", "a+b", "a%20b", "a&id=b", "a=b", "a/b", "a b", "\u{e4}", "a\0", &longer,
+    ] {
+        assert_eq!(plain_post(id), None, "{id:?}");
+    }
+    for octet in 0..=127_u8 {
+        let id = char::from(octet).to_string();
+        let is_unreserved = octet.is_ascii_alphanumeric() || b"-_~".contains(&octet);
+        assert_eq!(plain_post(&id).is_some(), is_unreserved, "{id:?}");
     }
 }
