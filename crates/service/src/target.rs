@@ -76,9 +76,11 @@ pub fn post_parts(query: Option<&str>) -> Result<Parts<'_>, Problem> {
     checked(Cow::Borrowed("posts"), decode(spaced)?)
 }
 
-/// The parts of the key of a post whose id is all that follows `/post?id=`, where the id is short
-/// and of characters that stand for themselves, as most are: then there is nothing to decode, and
-/// nothing that it could break but being dots. `None`: [`post_parts`] has to tell.
+/// The parts of the key of a post whose id is all that follows `/post?id=`.
+///
+/// Only where the id is of characters that stand for themselves, as most are: then there is nothing
+/// to decode, and no rule to break but its length's and the dots'. `None`: [`post_parts`] has to
+/// tell.
 pub fn plain_post(id: &str) -> Option<Parts<'_>> {
     let is_plain = (1..=ID_BYTES_MAX).contains(&id.len())
         && id.bytes().all(|octet| IS_UNRESERVED[usize::from(octet)])

@@ -3,6 +3,7 @@
 mod answering;
 mod differential;
 mod ends;
+mod http2;
 mod pipeline;
 mod request;
 mod slow;
@@ -77,12 +78,12 @@ fn documents() -> (Catalog, CatalogWriter) {
 
 impl Pair {
     fn start() -> Self {
-        Self::with(LIMITS, Duration::ZERO)
+        Self::with(LIMITS)
     }
 
-    fn with(limits: Limits, grace: Duration) -> Self {
+    fn with(limits: Limits) -> Self {
         let (catalog, writer) = documents();
-        let lifecycle = Lifecycle::new(Duration::ZERO, grace.max(PATIENCE));
+        let lifecycle = Lifecycle::new(Duration::ZERO, PATIENCE);
         let uncommon = Arc::<ReadCounters>::default();
         let (reaching, reached) = reached();
         reaching.tell(Some(at(5)));

@@ -35,8 +35,10 @@ use super::{
     HEADER_FIELDS_MAX, Limits, Server,
     alarm::{Closing, Timer},
     content::{RequestContent, ResponseContent},
+    http2::{self, PREFACE},
     intake::Begun,
     meter::{Meter, Stage},
+    prefixed::Prefixed,
     refusal,
     socket::Socket,
 };
@@ -62,6 +64,10 @@ where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<axum::BoxError>,
 {
+    let begun_with = begun.read.len().min(PREFACE.len());
+    if begun_with > 0 && begun.read[..begun_with] == PREFACE[..begun_with] {
+        return http2::drive(stream, begun, service, server).await;
+    }
     let meter = Arc::new(Meter::after(begun.answered));
     // Borrowed, not counted: counts shared by all cores would be written with every request.
     let (lifecycle, limits) = (&server.lifecycle, &server.limits);
@@ -88,7 +94,9 @@ where
             Ok::<_, Infallible>(response.map(|body| ResponseContent::new(body, meter)))
         }
     });
-    let socket = TokioIo::new(Socket::new(stream, begun.read, Arc::clone(&meter)));
+    let read = begun.read;
+    let stream = Prefixed { stream, read };
+    let socket = TokioIo::new(Socket::new(stream, Arc::clone(&meter)));
     let mut connection = builder(limits).serve_connection(socket, answer);
     let mut closing = Closing::of(lifecycle);
     let mut timer = Timer::new(*limits);
@@ -171,7 +179,7 @@ async fn finish(end: End, socket: Socket, unparsed: &[u8], meter: &Meter, server
     let owes_nothing = meter.is_before_service();
     let status = socket.held_back_status();
     let (limits, counters) = (&server.limits, &server.counters);
-    let mut stream = socket.stream;
+    let mut stream = socket.stream.stream;
     match end {
         // The client has closed, or broke off.
         End::Http(_) if meter.has_ended() => {}
@@ -247,7 +255,7 @@ fn request_line_bytes(unparsed: &[u8]) -> usize {
     end.unwrap_or(line.len())
 }
 
-fn target_too_long(limits: &Limits) -> Problem {
+pub(super) fn target_too_long(limits: &Limits) -> Problem {
     let most = limits.target_bytes_max;
     let detail = format!("the request target has more than {most} octets");
     Problem::new(Kind::UriTooLong, detail)

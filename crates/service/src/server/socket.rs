@@ -7,13 +7,9 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::meter::Meter;
+use super::{meter::Meter, prefixed::Prefixed};
 
 /// Octets of a status line up to its code: `HTTP/1.1 431`.
 const STATUS_LINE_BYTES: usize = 12;
@@ -24,18 +20,15 @@ const STATUS_LINE_BYTES: usize = 12;
 /// it knows how.
 #[derive(Debug)]
 pub(super) struct Socket {
-    pub(super) stream: TcpStream,
-    /// Comes before what the stream has.
-    read: Bytes,
+    pub(super) stream: Prefixed,
     meter: Arc<Meter>,
     held_back: Vec<u8>,
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, read: Bytes, meter: Arc<Meter>) -> Self {
+    pub(super) fn new(stream: Prefixed, meter: Arc<Meter>) -> Self {
         Self {
             stream,
-            read,
             meter,
             held_back: Vec::new(),
         }
@@ -68,12 +61,6 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.read.is_empty() {
-            let taken = self.read.len().min(buf.remaining());
-            buf.put_slice(&self.read.split_to(taken));
-            self.meter.on_received(taken);
-            return Poll::Ready(Ok(()));
-        }
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         if let Poll::Ready(Ok(())) = &read {

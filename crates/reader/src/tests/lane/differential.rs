@@ -145,7 +145,6 @@ const CORPUS: &[&[u8]] = &[
     b"GET /post?id=plain HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\nGET /post?id=coded HTTP/1.1\r\nHost: x\r\n\r\n",
     b"GET /post?id=plain HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /post?id=coded HTTP/1.1\r\nHost: x\r\n\r\n",
     b"POST /post?id=plain HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n{}",
-    b"GET /post?id=plain HTTP/1.1\r\nHost: x\r\n\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     b"GET /post?id=plain\r\n\r\n",
     b"GET /post?id=plain HTTP/1.1\r\nHost: x\r\nAccept-Encoding: \xff\r\n\r\n",
     b"GET /post?id=pl\xc3\xa4in HTTP/1.1\r\nHost: x\r\n\r\n",

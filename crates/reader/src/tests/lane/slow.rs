@@ -47,7 +47,7 @@ async fn client_that_never_reads_is_reset() {
         write_timeout: Duration::from_secs(2),
         ..LIMITS
     };
-    let pair = Pair::with(limits, Duration::ZERO);
+    let pair = Pair::with(limits);
     let mut stream = pair.connect();
     stream.write_all(get("large", "").as_bytes()).unwrap();
     eventually("it is told so", async || {
@@ -66,7 +66,7 @@ fn half_a_head_gets_408_and_silence_nothing() {
         head_timeout: SHORT,
         ..LIMITS
     };
-    let pair = Pair::with(limits, Duration::ZERO);
+    let pair = Pair::with(limits);
     let mut half = pair.connect();
     half.write_all(b"GET /post?id=pl").unwrap();
     assert_eq!(read_reply(&mut half).status, 408);
@@ -83,7 +83,7 @@ fn idle_connection_is_closed_after_its_time_not_before() {
         idle_timeout: Duration::from_millis(1500),
         ..LIMITS
     };
-    let pair = Pair::with(limits, Duration::ZERO);
+    let pair = Pair::with(limits);
     let mut stream = pair.connect();
     assert_eq!(ask(&mut stream, &get("plain", "")).status, 200);
     let asked = std::time::Instant::now();
@@ -97,7 +97,7 @@ async fn one_connection_over_the_cap_gets_503_and_a_freed_place_is_taken() {
         connections_max: 2,
         ..LIMITS
     };
-    let pair = Pair::with(limits, Duration::ZERO);
+    let pair = Pair::with(limits);
     let mut first = pair.connect();
     let mut second = pair.connect();
     assert_eq!(ask(&mut first, &get("plain", "")).status, 200);

@@ -1,0 +1,227 @@
+//! HTTP/2 with prior knowledge (RFC 9113 §3.3), for gateways that multiplex over few connections.
+//!
+//! Only connections that another loop hands over come here: it has seen how they begin. Everything a
+//! client can make the server hold has a limit, as in HTTP/1.1: streams, octets of a head, octets
+//! that wait in a stream, and the time in which nothing moves.
+
+use std::{
+    convert::Infallible,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use axum::{body::Body, response::IntoResponse};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Frame, SizeHint};
+use http_body_util::Either;
+use hyper::{body::Incoming, server::conn::http2::Builder, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::{
+    net::TcpStream,
+    time::{MissedTickBehavior, interval, sleep},
+};
+use tower::{Service, ServiceExt};
+
+use super::{Limits, Server, connection::target_too_long, intake::Begun, prefixed::Prefixed};
+/// What a client that speaks HTTP/2 sends first (RFC 9113 §3.4).
+pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Requests that one connection may have open at once.
+const STREAMS_MAX: u32 = 256;
+
+/// Octets of a response that wait in a stream for the client to take them.
+const STREAM_BUFFER_BYTES_MAX: usize = 64 * 1024;
+
+/// Octets of content that are given to a stream at once.
+const SLICE_BYTES_MAX: usize = 16 * 1024;
+
+/// How often it is looked whether anything moves.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Requests begun and responses taken: when neither moves, nothing does.
+#[derive(Debug, Default)]
+struct Streams {
+    begun: AtomicU64,
+    ended: Arc<AtomicU64>,
+}
+
+/// Counts a response as taken once it is dropped.
+struct Ended(Arc<AtomicU64>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+}
+
+/// Serves a connection until it ends.
+pub(super) async fn drive<S, B>(stream: TcpStream, begun: Begun, service: S, server: &Server)
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<axum::BoxError>,
+{
+    let streams = Arc::new(Streams::default());
+    let (counted, limits) = (Arc::clone(&streams), server.limits);
+    let answer = service_fn(move |request: Request<Incoming>| {
+        counted.begun.fetch_add(1, Relaxed);
+        let ended = Ended(Arc::clone(&counted.ended));
+        let service = service.clone();
+        async move {
+            let target = request.uri().path_and_query();
+            let is_too_long = target.is_some_and(|it| it.as_str().len() > limits.target_bytes_max);
+            let response = if is_too_long {
+                target_too_long(&limits).into_response().map(Either::Right)
+            } else {
+                let Ok(response) = service.oneshot(request.map(Body::new)).await;
+                response.map(Either::Left)
+            };
+            Ok::<_, Infallible>(response.map(|body| Sliced::new(body, ended)))
+        }
+    });
+    let read = begun.read;
+    let socket = TokioIo::new(Prefixed { stream, read });
+    let connection = builder(&limits).serve_connection(socket, answer);
+    let mut connection = pin!(connection);
+    tokio::select! {
+        biased;
+        ended = &mut connection => return note(ended),
+        () = stall(&server.limits, &streams) => return server.counters.timed_out.add(),
+        () = leave(server, &streams) => connection.as_mut().graceful_shutdown(),
+    }
+    tokio::select! {
+        biased;
+        ended = &mut connection => note(ended),
+        // What is open may be in the stream's queue alone, which nobody can look into.
+        () = sleep(server.limits.write_timeout) => {}
+        () = stall(&server.limits, &streams) => server.counters.timed_out.add(),
+    }
+}
+
+fn note(ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection failed");
+    }
+}
+
+/// Content in slices, each asked for only once the client takes more: so that what it does not
+/// take stays here, where it is seen, and not in the stream's queue.
+struct Sliced<B> {
+    inner: B,
+    rest: Bytes,
+    _ended: Ended,
+}
+
+impl<B> Sliced<B> {
+    fn new(inner: B, ended: Ended) -> Self {
+        Self {
+            inner,
+            rest: Bytes::new(),
+            _ended: ended,
+        }
+    }
+
+    fn next_slice(&mut self) -> Frame<Bytes> {
+        let len = self.rest.len().min(SLICE_BYTES_MAX);
+        Frame::data(self.rest.split_to(len))
+    }
+}
+
+impl<B: http_body::Body<Data = Bytes> + Unpin> http_body::Body for Sliced<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        if self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(other) => return Poll::Ready(Some(Ok(other))),
+                },
+                other => return Poll::Ready(other),
+            }
+        }
+        Poll::Ready(Some(Ok(self.next_slice())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let rest = self.rest.len() as u64;
+        let inner = self.inner.size_hint();
+        let mut hint = SizeHint::new();
+        if let Some(upper) = inner.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint.set_lower(inner.lower() + rest);
+        hint
+    }
+}
+
+fn builder(limits: &Limits) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(u32::try_from(limits.head_bytes_max).unwrap_or(u32::MAX))
+        .max_send_buf_size(STREAM_BUFFER_BYTES_MAX)
+        // A peer that is gone answers no PING.
+        .keep_alive_interval(Some(limits.idle_timeout))
+        .keep_alive_timeout(limits.head_timeout);
+    builder
+}
+
+/// Waits until no more requests should come: the process drains, or none came for a while.
+async fn leave(server: &Server, streams: &Streams) {
+    tokio::select! {
+        () = server.lifecycle.draining() => {}
+        () = stands_still(streams, server.limits.idle_timeout, Open::None) => {}
+    }
+}
+
+/// Waits until responses are owed that the client has not taken for too long.
+async fn stall(limits: &Limits, streams: &Streams) {
+    stands_still(streams, limits.write_timeout, Open::Some).await;
+}
+
+/// Whether requests are open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Open {
+    None,
+    Some,
+}
+
+/// Waits until, for so long, nothing has moved and requests were open, or not.
+async fn stands_still(streams: &Streams, limit: Duration, which: Open) {
+    let mut looks = interval(LOOK_INTERVAL.min(limit));
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut seen = (0, 0);
+    let mut since = looks.tick().await;
+    loop {
+        let now = looks.tick().await;
+        let counts = (streams.begun.load(Relaxed), streams.ended.load(Relaxed));
+        let open = if counts.0 == counts.1 {
+            Open::None
+        } else {
+            Open::Some
+        };
+        if counts != seen || open != which {
+            (seen, since) = (counts, now);
+        } else if now - since >= limit {
+            return;
+        }
+    }
+}
