@@ -5,8 +5,10 @@ use std::{
     fs::File,
     io,
     net::TcpListener,
+    ops::Range,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
 };
 
 /// Starts `"$@"`, leaves its pid in `$PID_FILE`, and ends it once standard input closes: the
@@ -119,13 +121,34 @@ fn panic_unless_panicking(error: &io::Error) {
     );
 }
 
-/// A TCP port on loopback that was free a moment ago. Another process may take it before its
-/// server binds it, so starters try again with another one.
+/// Ports that servers of tests listen on: below those that Linux gives to clients and to port 0, so
+/// that a server that was stopped finds its own port free when it comes back.
+const PORTS: Range<u16> = 10_000..32_000;
+
+/// A TCP port on loopback that was free a moment ago.
+///
+/// Another process may take it before its server binds it, so starters try again with another one.
+/// This process gets no port twice, so no test meets the server of another behind the address of
+/// one that it has stopped.
 ///
 /// # Errors
 /// No port is free.
 pub fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Processes beside this one begin elsewhere.
+    let count = PORTS.end - PORTS.start;
+    let first = std::process::id().wrapping_mul(7919) % u32::from(count);
+    let mut refused = io::Error::from(io::ErrorKind::AddrInUse);
+    for _ in 0..count {
+        let step = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let offset = u16::try_from((first + step) % u32::from(count)).unwrap_or(0);
+        let port = PORTS.start + offset;
+        match TcpListener::bind(("127.0.0.1", port)) {
+            Ok(_listener) => return Ok(port),
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
 }
 
 /// The path of a program, searched in `PATH` and then in `directories`.

@@ -150,12 +150,11 @@ const COPY_ALL: &str = "for _, key in ipairs(redis.call('KEYS', '*')) do \
 async fn snapshot_rolled_back_ten_seconds() {
     let scene = Scene::start().await;
     let () = scene.fleet.redis.command(&["EVAL", COPY_ALL, "0"]).await;
-    let then = scene.published().await.expect("a complete snapshot");
     sleep(Duration::from_secs(10)).await;
     let before = scene.published().await.expect("a complete snapshot");
     let () = scene.fleet.redis.command(&["SWAPDB", "0", "1"]).await;
     let after = scene.published().await.expect("the older snapshot");
-    assert!(then <= after && after < before, "{then} {after} {before}");
+    assert!(after < before, "it went back: {after}, after {before}");
     scene.refilled().await;
     scene.finish().await;
 }

@@ -24,7 +24,7 @@ async fn processes_wait_for_servers_that_are_not_there_yet() {
     .await;
     for node in [&writer, &reader] {
         assert_eq!(fleet.asked(node, "/livez").await, 200);
-        assert_eq!(fleet.asked(node, "/readyz").await, 503);
+        assert_eq!(fleet.asked(node, "/readyz").await, 503, "{}", node.listen);
     }
     let read = format!("http://{}/v1/posts/a", reader.listen);
     let answer = fleet.http.get(read).send().await.unwrap();
