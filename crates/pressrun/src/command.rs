@@ -7,7 +7,7 @@ use service::config::{ConfigExit, Environment};
 
 use crate::{
     config::{Config, PROGRAM},
-    export, import,
+    export, import, token,
 };
 
 /// What the command line asks for.
@@ -19,6 +19,8 @@ pub(crate) enum Task {
     Import(import::Options),
     /// `pressrun export`.
     Export(export::Options),
+    /// `pressrun token new`.
+    Token(token::Options),
 }
 
 impl Task {
@@ -35,10 +37,13 @@ impl Task {
         let matches = read.map_err(|error| ConfigExit::from(&error))?;
         let refuse = |error: clap::Error| ConfigExit::from(&error);
         match matches.subcommand() {
-            Some(("import", given)) => import::Options::read(&mut command, given)
+            Some(("import", given)) => import::Options::read(&mut command, given, environment)
                 .map(Self::Import)
                 .map_err(refuse),
             Some(("export", given)) => Ok(Self::Export(export::Options::read(given))),
+            Some(("token", given)) => token::Options::read(&mut command, given)
+                .map(Self::Token)
+                .map_err(refuse),
             Some((_, flags)) => Config::read(flags, environment).map(Self::dev),
             None => Config::read(&matches, environment).map(Self::dev),
         }
@@ -60,6 +65,7 @@ fn command() -> Command {
         .subcommand(dev)
         .subcommand(import::command())
         .subcommand(export::command())
+        .subcommand(token::command())
 }
 
 /// Reads a URL whose path requests are added to.
@@ -113,10 +119,17 @@ mod tests {
     fn help_shows_every_command() {
         let help = read(&["--help"]).unwrap_err();
         assert_eq!(help.code(), 0);
-        for name in ["dev", "import", "export", "help", "--writer-listen"] {
+        for name in [
+            "dev",
+            "import",
+            "export",
+            "token",
+            "help",
+            "--writer-listen",
+        ] {
             assert!(help.text().contains(name), "{name}: {}", help.text());
         }
-        for name in ["dev", "import", "export"] {
+        for name in ["dev", "import", "export", "token"] {
             assert_eq!(read(&[name, "--help"]).unwrap_err().code(), 0);
             assert_eq!(read(&["help", name]).unwrap_err().code(), 0);
         }
@@ -136,6 +149,12 @@ mod tests {
             &["import", "f", "--lines-per-request", "10001"],
             &["export", "a", "b"],
             &["dev", "import"],
+            &["token"],
+            &["token", "new"],
+            &["token", "new", "--name", "a"],
+            &["token", "new", "--scope", "*:write"],
+            &["token", "new", "--name", "a b", "--scope", "*:write"],
+            &["token", "new", "--name", "a", "--scope", "posts:read"],
             &["--data-dir", "/d", "import", "f"],
         ] {
             assert_eq!(read(arguments).unwrap_err().code(), 64, "{arguments:?}");

@@ -53,6 +53,9 @@ pub(crate) enum ImportError {
     /// No HTTP client could be made.
     #[error("no HTTP client")]
     Client(#[source] reqwest::Error),
+    /// The token cannot be sent.
+    #[error("the token has characters that no token has")]
+    Token,
     /// The writer refuses, and trying again would not help.
     #[error("the writer refuses: {0}")]
     Refused(String),
@@ -71,7 +74,7 @@ pub(crate) async fn run(options: &Options) -> ExitCode {
 }
 
 async fn import(options: &Options) -> Result<Totals, ImportError> {
-    let sender = Sender::new(options).map_err(ImportError::Client)?;
+    let sender = Sender::new(options)?;
     let mut input = Input::open(options)?;
     let mut session = Session::start(options, input.mark.clone(), input.source.clone())?;
     let mut batches = Batches::new(options, session.place());

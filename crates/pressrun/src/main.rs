@@ -7,6 +7,7 @@ mod dev;
 mod export;
 mod import;
 mod progress;
+mod token;
 mod welcome;
 
 #[cfg(test)]
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         }
         Ok(Task::Import(options)) => block_on(import::run(&options)),
         Ok(Task::Export(options)) => block_on(export::run(&options)),
+        Ok(Task::Token(options)) => token::run(&options),
         Err(exit) => exit.report(),
     }
 }

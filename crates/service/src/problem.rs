@@ -14,6 +14,8 @@ pub enum Kind {
     MalformedRequest,
     /// 401: the write needs a bearer token.
     Unauthorized,
+    /// 403: the token may not do this.
+    Forbidden,
     /// 404: no such route.
     NoSuchRoute,
     /// 404: no such document.
@@ -36,6 +38,8 @@ pub enum Kind {
     UnsupportedMediaType,
     /// 422: the content is JSON but not a valid document.
     InvalidDocument,
+    /// 422: the key of a write that may be repeated came with another write before.
+    KeyReused,
     /// 431: the header fields are too large or too many.
     HeadersTooLarge,
     /// 500: a defect of ours.
@@ -63,6 +67,7 @@ impl Kind {
         match self {
             Self::MalformedRequest => (S::BAD_REQUEST, "malformed-request", "Malformed request"),
             Self::Unauthorized => (S::UNAUTHORIZED, "unauthorized", "Token needed"),
+            Self::Forbidden => (S::FORBIDDEN, "forbidden", "Token not good for this"),
             Self::NoSuchRoute => (S::NOT_FOUND, "no-such-route", "No such route"),
             Self::NoSuchDocument => (S::NOT_FOUND, "no-such-document", "No such document"),
             Self::MethodNotAllowed => (
@@ -93,6 +98,11 @@ impl Kind {
                 S::UNPROCESSABLE_ENTITY,
                 "invalid-document",
                 "Invalid document",
+            ),
+            Self::KeyReused => (
+                S::UNPROCESSABLE_ENTITY,
+                "idempotency-key-reused",
+                "Idempotency-Key used before",
             ),
             Self::HeadersTooLarge => (
                 S::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -148,6 +158,8 @@ pub struct Problem {
     allow: Option<&'static str>,
     /// The media type that a 415 asks for.
     accept: &'static str,
+    /// What a request with credentials should look like (RFC 9110 §11.6.1).
+    challenge: Option<String>,
     members: Map<String, Value>,
 }
 
@@ -170,6 +182,7 @@ impl Problem {
             detail: detail.into(),
             allow: None,
             accept: "application/json",
+            challenge: None,
             members: Map::new(),
         }
     }
@@ -186,6 +199,13 @@ impl Problem {
     #[must_use]
     pub fn accepting(mut self, media_type: &'static str) -> Self {
         self.accept = media_type;
+        self
+    }
+
+    /// The same problem with this WWW-Authenticate field, which is ASCII. A 401 has `Bearer` without.
+    #[must_use]
+    pub fn challenging(mut self, challenge: impl Into<String>) -> Self {
+        self.challenge = Some(challenge.into());
         self
     }
 
@@ -232,6 +252,14 @@ impl IntoResponse for Problem {
         if self.kind == Kind::Unauthorized {
             set(header::WWW_AUTHENTICATE, "Bearer");
         }
+        if let Some(challenge) = self.challenge
+            && let Ok(challenge) = HeaderValue::try_from(challenge)
+        {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        let mut set = |name, value| {
+            headers.insert(name, HeaderValue::from_static(value));
+        };
         if self.kind == Kind::UnsupportedMediaType {
             // RFC 9110 §15.5.16: what would have been taken instead.
             set(header::ACCEPT, self.accept);

@@ -20,6 +20,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
+    access::{Access, TokenFile},
     config::WriterConfig,
     engine::{Engine, Parts},
     gate::Gate,
@@ -40,6 +41,7 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct App {
     config: WriterConfig,
+    access: Access,
     bus: Arc<dyn Publisher>,
     lifecycle: Lifecycle,
     public: TcpListener,
@@ -79,10 +81,11 @@ impl Planes {
         }
     }
 
-    fn open(&self, parts: &Parts, lifecycle: &Lifecycle) {
+    fn open(&self, parts: &Parts, access: Access, lifecycle: &Lifecycle) {
         let connections = self.public_server.counters();
         let inspect: Arc<dyn Inspect> = Arc::new(Inspector::new(
             parts.clone(),
+            access.clone(),
             lifecycle.clone(),
             &connections,
         ));
@@ -93,6 +96,7 @@ impl Planes {
         }));
         self.public.open(http::router(Backend {
             store: Arc::clone(&parts.store),
+            access,
             committer: parts.committer.clone(),
             renderer: parts.renderer.clone(),
             inspect,
@@ -101,21 +105,23 @@ impl Planes {
 }
 
 impl App {
-    /// Binds the sockets of both planes.
+    /// Binds the sockets of both planes, and reads who may write.
     ///
     /// # Errors
-    /// An address cannot be bound; the message names it.
+    /// An address cannot be bound, or the file of tokens cannot be used; the message names it.
     pub fn build(
         config: WriterConfig,
         bus: Arc<dyn Publisher>,
         lifecycle: Lifecycle,
     ) -> io::Result<Self> {
+        let access = open_access(&config)?;
         let public = bind(config.listen, ReusePort::No)
             .map_err(|error| name_address("WRITER_LISTEN", config.listen, &error))?;
         let admin = bind(config.admin_listen, ReusePort::No)
             .map_err(|error| name_address("WRITER_ADMIN_LISTEN", config.admin_listen, &error))?;
         Ok(Self {
             config,
+            access,
             bus,
             lifecycle,
             public,
@@ -161,6 +167,12 @@ impl App {
             self.admin,
             planes.internal.clone(),
         ));
+        // Ends with this function.
+        let mut following = JoinSet::<()>::new();
+        if let Access::Tokens(file) = &self.access {
+            let file = Arc::clone(file);
+            following.spawn(async { file.follow().await });
+        }
         let store = tokio::select! {
             store = wait_for_store(open_store) => store.map_err(AppError::Store)?,
             ended = all_ended(&mut servers) => return ended,
@@ -171,7 +183,7 @@ impl App {
             ..
         } = self.config;
         let mut engine = Engine::start(codings, changes_kept, store, self.bus).await;
-        planes.open(engine.parts(), &self.lifecycle);
+        planes.open(engine.parts(), self.access, &self.lifecycle);
         info!("taking writes");
         tokio::select! {
             ended = all_ended(&mut servers) => ended?,
@@ -182,6 +194,16 @@ impl App {
             .await
             .map_err(|error| AppError::Task(Some(error)))
     }
+}
+
+fn open_access(config: &WriterConfig) -> io::Result<Access> {
+    let Some(path) = &config.tokens_file else {
+        return Ok(Access::Open);
+    };
+    let file = TokenFile::open(path.clone()).map_err(|error| {
+        io::Error::other(format!("WRITER_TOKENS_FILE: {}: {error}", path.display()))
+    })?;
+    Ok(Access::Tokens(Arc::new(file)))
 }
 
 async fn serve(server: Server, listener: TcpListener, gate: Gate) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! The writer's settings.
 
-use std::{net::SocketAddr, ops::RangeInclusive};
+use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf};
 
 use service::config::{
     ConfigExit, Environment, Process, Program, RedactedUrl, Rejected, Setting, Settings, process,
@@ -30,6 +30,12 @@ pub const SETTINGS: &[Setting] = &[
         "CHANGES_KEPT",
         Some("100000"),
         "How many of the last changes the database keeps, 1000 to 1000000000; then tombstones go",
+    ),
+    Setting::new(
+        "WRITER_TOKENS_FILE",
+        None,
+        "Who may write: lines NAME SCOPE[,SCOPE..] blake3:HASH, as pressrun token new prints them; read again \
+         within a second of a change",
     ),
     Setting::switch(
         "ALLOW_UNAUTHENTICATED_WRITES",
@@ -78,6 +84,9 @@ pub struct WriterConfig {
     /// `CHANGES_KEPT`: how many of the last changes the database keeps, 1,000 to 1,000,000,000.
     /// Default 100,000. A bus that lacks more of them is rebuilt rather than swept.
     pub changes_kept: u64,
+    /// `WRITER_TOKENS_FILE`: who may write; see [`crate::access::TokenSet::parse`]. Without it
+    /// anybody may who reaches the public plane.
+    pub tokens_file: Option<PathBuf>,
 }
 
 /// What the command `writer` is told.
@@ -139,12 +148,17 @@ impl WriterConfig {
         let admin_listen = settings.address("WRITER_ADMIN_LISTEN");
         let codings = settings.required("CODINGS", codings);
         let changes_kept = settings.required("CHANGES_KEPT", values::count_in(CHANGES_KEPT_RANGE));
+        let tokens_file = settings.optional("WRITER_TOKENS_FILE", values::path);
         let open = settings.switch("ALLOW_UNAUTHENTICATED_WRITES");
-        let listen = listen.and_then(|listen| match open {
-            Ok(false) if !listen.ip().is_loopback() => Err(settings.reject(
+        let listen = listen.and_then(|listen| match (&open, &tokens_file) {
+            (Ok(true), Ok(Some(_))) => Err(settings.reject(
+                "ALLOW_UNAUTHENTICATED_WRITES",
+                "contradicts WRITER_TOKENS_FILE, which says who may write",
+            )),
+            (Ok(false), Ok(None)) if !listen.ip().is_loopback() => Err(settings.reject(
                 "WRITER_LISTEN",
-                "is not loopback, so anybody could write; give --allow-unauthenticated-writes \
-                 where something in front of the writer checks who may",
+                "is not loopback, so anybody could write; give WRITER_TOKENS_FILE, or \
+                 --allow-unauthenticated-writes where something in front of the writer checks who may",
             )),
             _ => Ok(listen),
         });
@@ -153,6 +167,7 @@ impl WriterConfig {
             admin_listen: admin_listen?,
             codings: codings?,
             changes_kept: changes_kept?,
+            tokens_file: tokens_file?,
         })
     }
 }

@@ -7,6 +7,7 @@
 //! Reads come from the database, one query each and always in identity coding: they are for those
 //! who edit. Everybody else asks a reader.
 
+mod access;
 mod answer;
 mod conditions;
 mod content;
@@ -24,6 +25,7 @@ use axum::{
     Router,
     extract::State,
     handler::Handler,
+    middleware,
     response::{IntoResponse, Response},
     routing::{MethodRouter, any, get, post},
 };
@@ -31,7 +33,7 @@ use http::header;
 use service::{Kind, Problem};
 
 use self::import::Imports;
-use crate::{commit::Committer, render::Renderer, store::Store};
+use crate::{access::Access, commit::Committer, render::Renderer, store::Store};
 
 pub use content::{CONTENT_BYTES_MAX, CONTENT_TIMEOUT};
 pub use import::{ERRORS_MAX, ERRORS_STANDARD, IMPORTS_MAX, IN_FLIGHT_MAX, LineError, Report};
@@ -44,6 +46,8 @@ pub use write::ATTEMPTS_MAX;
 pub struct Backend {
     /// Where documents are read.
     pub store: Arc<dyn Store>,
+    /// Who may write.
+    pub access: Access,
     /// Where writes go in.
     pub committer: Committer,
     /// Where bodies are checked and rendered.
@@ -54,6 +58,7 @@ pub struct Backend {
 
 /// The public plane.
 pub fn router(backend: Backend) -> Router {
+    let guard = middleware::from_fn_with_state(backend.access.clone(), access::guard);
     let backend = Arc::new(backend);
     let imports = Arc::new(Imports::new(Arc::clone(&backend)));
     let document = get(documents::read)
@@ -81,6 +86,8 @@ pub fn router(backend: Backend) -> Router {
             only("GET, HEAD, PUT, DELETE", document),
         )
         .route("/health", only("GET, HEAD", get(health)))
+        // Unknown routes are told as such to anybody.
+        .route_layer(guard)
         .with_state(backend);
     layers::harden(routes)
 }

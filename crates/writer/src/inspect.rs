@@ -1,5 +1,7 @@
 //! What a writer says of itself: readiness, status, metrics.
 
+mod access;
+
 use std::{
     fmt,
     sync::{
@@ -12,6 +14,7 @@ use service::{Lifecycle, ServerCounters};
 use telemetry::Metrics;
 
 use crate::{
+    access::Access,
     commit::{CommitCounters, QUEUE_MAX},
     engine::Parts,
     http::{Inspect, Status},
@@ -21,6 +24,7 @@ use crate::{
 /// Answers from memory; see [`Inspect`].
 pub(crate) struct Inspector {
     parts: Parts,
+    access: Access,
     lifecycle: Lifecycle,
     metrics: Metrics,
 }
@@ -29,6 +33,7 @@ impl Inspector {
     /// Of a writer whose database is there. `connections` are those of the public plane.
     pub(crate) fn new(
         parts: Parts,
+        access: Access,
         lifecycle: Lifecycle,
         connections: &Arc<ServerCounters>,
     ) -> Self {
@@ -37,9 +42,13 @@ impl Inspector {
         register_publish(&mut metrics, &parts);
         register_leader(&mut metrics, &parts);
         register_upkeep(&mut metrics, &parts);
+        if let Access::Tokens(file) = &access {
+            access::register(&mut metrics, file);
+        }
         connections.register(&mut metrics);
         Self {
             parts,
+            access,
             lifecycle,
             metrics,
         }
@@ -65,6 +74,10 @@ impl Inspect for Inspector {
         let seen = leader.seen();
         let tips = self.parts.committer.tip().into_iter().chain(seen.tip);
         let tip = tips.max_by_key(|tip| tip.position);
+        let file = match &self.access {
+            Access::Open => None,
+            Access::Tokens(file) => Some(file),
+        };
         Status {
             release: env!("CARGO_PKG_VERSION"),
             ready: self.lifecycle.is_serving(),
@@ -76,6 +89,8 @@ impl Inspect for Inspector {
             term: leads.then(|| leader.term.load(Ordering::Relaxed)),
             queue_depth: self.parts.committer.queue_depth(),
             queue_max: QUEUE_MAX,
+            tokens: file.map(|file| file.tokens().len()),
+            tokens_fault: file.and_then(|file| file.fault()),
         }
     }
 }

@@ -3,8 +3,9 @@
 //! In reading order: [`document`] says what a valid body is, [`render`] makes representations,
 //! [`store`] is the truth, [`commit`] batches writes into it, [`publish`] brings what was
 //! committed to the bus at once, [`leader`] keeps the bus equal to the truth, [`http`] is how
-//! clients reach all that ([`ndjson`] divides what they send in bulk), [`engine`] runs the tasks and [`app`] puts the parts together.
+//! clients reach all that, if [`access`] lets them ([`ndjson`] divides what they send in bulk), [`engine`] runs the tasks and [`app`] puts the parts together.
 
+pub mod access;
 pub mod app;
 pub mod commit;
 pub mod config;

@@ -1,5 +1,6 @@
 //! Tests of the writer's inside.
 
+mod access;
 mod config;
 mod document;
 mod ndjson;

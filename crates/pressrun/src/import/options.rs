@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind, value_parser};
+use service::config::{Environment, Secret};
 use writer::http::ERRORS_MAX;
 
 use crate::command::{base_url, collection};
@@ -30,9 +31,23 @@ pub(crate) struct Options {
     pub(crate) resume: bool,
     /// Where failed lines go.
     pub(crate) failed: Option<PathBuf>,
+    /// The writer's token, or where it stands.
+    pub(crate) token: Option<TokenSource>,
     /// 1 to 10,000.
     pub(crate) lines_per_request: usize,
 }
+
+/// Where the token comes from.
+#[derive(Debug, Clone)]
+pub(crate) enum TokenSource {
+    /// The content of a file, white space around it dropped.
+    File(PathBuf),
+    /// The environment.
+    Variable(Secret),
+}
+
+/// The variable that may hold the token.
+const TOKEN_VARIABLE: &str = "PRESSRUN_TOKEN";
 
 /// `pressrun import`.
 pub(crate) fn command() -> Command {
@@ -73,6 +88,10 @@ pub(crate) fn command() -> Command {
                 .value_parser(value_parser!(PathBuf)),
         )
         .arg(
+            option("token-file", "FILE", "A file with the token that the writer wants; without it the variable PRESSRUN_TOKEN, if it is set")
+                .value_parser(value_parser!(PathBuf)),
+        )
+        .arg(
             option("lines-per-request", "N", "Lines of one request, 1 to 10000; a request has at most 8 MiB besides")
                 .value_parser(value_parser!(u16).range(1..=LINES_PER_REQUEST_MAX)),
         )
@@ -83,7 +102,12 @@ impl Options {
     ///
     /// # Errors
     /// Standard input cannot be resumed.
-    pub(crate) fn read(root: &mut Command, given: &ArgMatches) -> Result<Self, clap::Error> {
+    pub(crate) fn read(
+        root: &mut Command,
+        given: &ArgMatches,
+        environment: &impl Environment,
+    ) -> Result<Self, clap::Error> {
+        let variable = || environment.variable(TOKEN_VARIABLE)?.into_string().ok();
         let text = |name| given.get_one::<String>(name).cloned();
         let path = |name| given.get_one::<PathBuf>(name).cloned();
         let options = Self {
@@ -93,6 +117,10 @@ impl Options {
             id_field: text("id-field"),
             resume: given.get_flag("resume"),
             failed: path("failed"),
+            token: path("token-file").map(TokenSource::File).or_else(|| {
+                let token = variable().filter(|token| !token.is_empty())?;
+                Some(TokenSource::Variable(Secret::new(token)))
+            }),
             lines_per_request: given
                 .get_one("lines-per-request")
                 .map_or(LINES_PER_REQUEST, |lines: &u16| *lines)
@@ -117,6 +145,7 @@ impl Options {
             id_field: None,
             resume: true,
             failed: None,
+            token: None,
             lines_per_request: 10,
         }
     }

@@ -1,12 +1,16 @@
 //! Requests to the writer.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
-use reqwest::{Client, StatusCode, header, redirect};
+use reqwest::{
+    Client, StatusCode,
+    header::{self, HeaderValue},
+    redirect,
+};
 use serde::Deserialize;
 use writer::http::Report;
 
-use super::{Options, batch::Batch};
+use super::{ImportError, Options, batch::Batch, options::TokenSource};
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,6 +31,7 @@ pub(super) struct Sender {
     http: Client,
     url: String,
     errors: usize,
+    authorization: Option<HeaderValue>,
 }
 
 /// What a request came to.
@@ -52,15 +57,18 @@ struct Detail {
 }
 
 impl Sender {
-    pub(super) fn new(options: &Options) -> reqwest::Result<Self> {
+    pub(super) fn new(options: &Options) -> Result<Self, ImportError> {
+        let authorization = options.token.as_ref().map(authorization).transpose()?;
         let http = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
             // A writer is reached directly, and never sends elsewhere.
             .no_proxy()
             .redirect(redirect::Policy::none())
-            .build()?;
+            .build()
+            .map_err(ImportError::Client)?;
         Ok(Self {
+            authorization,
             http,
             url: options.url.clone(),
             errors: options.lines_per_request,
@@ -69,12 +77,17 @@ impl Sender {
 
     /// Sends what is not settled of a batch.
     pub(super) async fn send(&self, batch: &Batch) -> Answer {
-        let Self { http, url, errors } = self;
+        let Self {
+            http, url, errors, ..
+        } = self;
         let collection = &batch.collection;
-        let request = http
+        let mut request = http
             .post(format!("{url}/v1/{collection}/import?errors={errors}"))
             .header(header::CONTENT_TYPE, "application/x-ndjson")
             .body(batch.unsettled());
+        if let Some(authorization) = &self.authorization {
+            request = request.header(header::AUTHORIZATION, authorization.clone());
+        }
         let answered = async {
             let answer = request.send().await?;
             let status = answer.status();
@@ -90,6 +103,23 @@ impl Sender {
             },
         }
     }
+}
+
+/// The field that bears the token; nothing shows what is in it.
+fn authorization(token: &TokenSource) -> Result<HeaderValue, ImportError> {
+    let secret = match token {
+        TokenSource::Variable(secret) => secret.expose().to_owned(),
+        TokenSource::File(path) => {
+            fs::read_to_string(path).map_err(|source| ImportError::File {
+                path: path.clone(),
+                source,
+            })?
+        }
+    };
+    let field = HeaderValue::try_from(format!("Bearer {}", secret.trim()));
+    let mut field = field.or(Err(ImportError::Token))?;
+    field.set_sensitive(true);
+    Ok(field)
 }
 
 fn understand(status: StatusCode, retry_after: Option<Duration>, content: &[u8]) -> Answer {

@@ -5,9 +5,10 @@ use http::{StatusCode, header};
 
 use crate::{Kind, Problem};
 
-const KINDS: [(Kind, u16, &str); 20] = [
+const KINDS: [(Kind, u16, &str); 22] = [
     (Kind::MalformedRequest, 400, "malformed-request"),
     (Kind::Unauthorized, 401, "unauthorized"),
+    (Kind::Forbidden, 403, "forbidden"),
     (Kind::NoSuchRoute, 404, "no-such-route"),
     (Kind::NoSuchDocument, 404, "no-such-document"),
     (Kind::MethodNotAllowed, 405, "method-not-allowed"),
@@ -18,6 +19,7 @@ const KINDS: [(Kind, u16, &str); 20] = [
     (Kind::UriTooLong, 414, "uri-too-long"),
     (Kind::UnsupportedMediaType, 415, "unsupported-media-type"),
     (Kind::InvalidDocument, 422, "invalid-document"),
+    (Kind::KeyReused, 422, "idempotency-key-reused"),
     (Kind::HeadersTooLarge, 431, "headers-too-large"),
     (Kind::Internal, 500, "internal"),
     (Kind::QueueFull, 503, "queue-full"),
@@ -76,4 +78,13 @@ fn method_not_allowed_names_the_allowed_ones() {
     let response = Problem::method_not_allowed("GET, HEAD").into_response();
     assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(response.headers()[header::ALLOW], "GET, HEAD");
+}
+
+#[test]
+fn a_challenge_takes_the_place_of_the_plain_one() {
+    let challenge = r#"Bearer error="invalid_token""#;
+    let problem = Problem::new(Kind::Unauthorized, "x").challenging(challenge);
+    let response = problem.into_response();
+    let fields = response.headers().get_all(header::WWW_AUTHENTICATE);
+    assert_eq!(fields.iter().collect::<Vec<_>>(), [challenge]);
 }

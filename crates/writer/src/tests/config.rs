@@ -1,6 +1,6 @@
 //! What a writer is told.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::Path};
 
 use service::config::ConfigExit;
 
@@ -141,6 +141,15 @@ fn writes_beyond_loopback_must_be_allowed_by_name() {
             assert!(exit.text().contains(ALLOW), "{exit}");
         }
     }
+    let tokens = ("WRITER_TOKENS_FILE", "/run/secrets/tokens");
+    let beyond = ("WRITER_LISTEN", "0.0.0.0:0");
+    let config = read_with(&[], &[tokens, beyond]).unwrap();
+    assert_eq!(
+        config.writer.tokens_file.as_deref(),
+        Some(Path::new(tokens.1))
+    );
+    let both = read_with(&[ALLOW], &[tokens, beyond]).unwrap_err();
+    assert!(both.text().starts_with("ALLOW_UNAUTH"), "{both}");
     // Nobody writes to the internal plane.
     let internal = [("WRITER_ADMIN_LISTEN", "0.0.0.0:0")];
     assert!(read_with(&[], &internal).is_ok());

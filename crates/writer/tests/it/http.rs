@@ -5,6 +5,7 @@
     reason = "a test fails where its helpers do; Clippy knows only test functions by itself"
 )]
 
+mod access;
 mod bad_input;
 mod conditions;
 mod content;

@@ -34,10 +34,14 @@ pub struct Status {
     pub queue_depth: usize,
     /// How many may wait before writes are refused.
     pub queue_max: usize,
+    /// How many tokens may write; `null` where none is needed.
+    pub tokens: Option<usize>,
+    /// What is wrong with the file of tokens as it is now; the tokens before it count then.
+    pub tokens_fault: Option<String>,
 }
 
 pub(super) async fn show(State(internal): State<Arc<Internal>>) -> Response {
-    // Cannot fail: numbers and booleans.
+    // Cannot fail: numbers, booleans and texts.
     let content = serde_json::to_vec(&internal.inspect.status()).unwrap_or_default();
     let headers = [
         (header::CONTENT_TYPE, "application/json"),

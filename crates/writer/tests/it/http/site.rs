@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tower::ServiceExt;
 use writer::{
+    access::Access,
     commit::{CommittedChange, Committer},
     http::{
         Backend, Inspect, Status,
@@ -73,17 +74,24 @@ impl Inspect for Inspected {
             term: Some(1),
             queue_depth: 0,
             queue_max: 4096,
+            tokens: None,
+            tokens_fault: None,
         }
     }
 }
 
 pub(super) async fn site() -> Site {
+    site_for(Access::Open).await
+}
+
+/// A writer to which only some may write.
+pub(super) async fn site_for(access: Access) -> Site {
     let directory = tempfile::tempdir().unwrap();
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(directory.path()).await.unwrap());
     let (sink, published) = mpsc::channel(1024);
     let (committer, commit_loop) = Committer::new(Arc::clone(&store), 64, None, sink);
     tokio::spawn(commit_loop.run());
-    let (public, internal, inspected) = planes(Arc::clone(&store), committer);
+    let (public, internal, inspected) = planes(Arc::clone(&store), committer, access);
     Site {
         public,
         internal,
@@ -98,12 +106,14 @@ pub(super) async fn site() -> Site {
 pub(super) fn planes(
     store: Arc<dyn Store>,
     committer: Committer,
+    access: Access,
 ) -> (Router, Router, Arc<Inspected>) {
     let renderer = Renderer::new(Codings::ALL, NonZeroUsize::MIN);
     let inspected = Arc::new(Inspected::default());
     let inspect: Arc<dyn Inspect> = Arc::<Inspected>::clone(&inspected);
     let public = writer::http::router(Backend {
         store: Arc::clone(&store),
+        access,
         committer,
         renderer: renderer.clone(),
         inspect: Arc::clone(&inspect),

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use testkit::eventually;
 use tokio::sync::mpsc;
 use writer::{
+    access::Access,
     commit::{CommitLoop, CommittedChange, Committer},
     http::IMPORTS_MAX,
     store::{
@@ -40,7 +41,7 @@ async fn stalled(queue_max: usize) -> Stalled {
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(directory.path()).await.unwrap());
     let (sink, published) = mpsc::channel(64);
     let (committer, commit_loop) = Committer::new(Arc::clone(&store), queue_max, None, sink);
-    let (public, ..) = planes(Arc::clone(&store), committer.clone());
+    let (public, ..) = planes(Arc::clone(&store), committer.clone(), Access::Open);
     Stalled {
         public,
         store,
