@@ -17,6 +17,7 @@ mod expiry;
 mod import;
 pub mod internal;
 mod layers;
+mod retry;
 mod write;
 
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub use content::{CONTENT_BYTES_MAX, CONTENT_TIMEOUT};
 pub use import::{ERRORS_MAX, ERRORS_STANDARD, IMPORTS_MAX, IN_FLIGHT_MAX, LineError, Report};
 pub use internal::{Inspect, Status};
 pub use layers::TARGET_BYTES_MAX;
+pub use retry::KEY_BYTES_MAX;
 pub use write::ATTEMPTS_MAX;
 
 /// What the public plane works with.

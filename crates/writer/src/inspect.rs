@@ -147,6 +147,12 @@ fn register_commit(metrics: &mut Metrics, parts: &Parts) {
         )
         .counter("changes", "Changes made", None, read(|all| &all.changes))
         .counter(
+            "replayed",
+            "Repeated writes answered with their receipt",
+            None,
+            read(|all| &all.replayed),
+        )
+        .counter(
             "epochs",
             "New epochs begun by a commit",
             None,
@@ -279,5 +285,11 @@ fn register_upkeep(metrics: &mut Metrics, parts: &Parts) {
             "Tombstones removed from the database",
             None,
             read(|all| &all.tombstones_pruned),
+        )
+        .counter(
+            "receipts_pruned",
+            "Receipts of repeatable writes removed by age",
+            None,
+            read(|all| &all.receipts_pruned),
         );
 }

@@ -7,6 +7,7 @@ mod error;
 mod history;
 mod mutation;
 pub mod postgres;
+mod receipt;
 mod rows;
 pub mod sqlite;
 
@@ -16,6 +17,7 @@ use shared::{Epoch, Link, Position, ResourceKey, Sequence, Slot, Timestamp, Vers
 
 pub use error::StoreError;
 pub use mutation::{Action, BATCH_MAX, Batch, Committed, Mutation, Outcome, Precondition};
+pub use receipt::{RECEIPTS_KEPT, Receipt, Retry, RetryKey};
 
 /// The last change that somebody knows of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +148,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Nothing was changed, except for [`StoreError::CommitUnknown`].
     ///
     /// # Panics
-    /// A key occurs twice in `batch`, or it has more than [`BATCH_MAX`] mutations.
+    /// A key, of a document or of a retry, occurs twice in `batch`, or it has more than [`BATCH_MAX`] mutations.
     ///
     /// # Cancel safety
     /// None: whether the batch is stored is unknown to a caller that stops waiting.
@@ -240,6 +242,20 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// The database is away.
     async fn prune(&self, floor: Sequence, limit: u32) -> Result<Pruned, StoreError>;
+
+    /// What a write comes to that was carried out before under this name, within
+    /// [`RECEIPTS_KEPT`]: [`Outcome::Replayed`] or [`Outcome::KeyReused`]. [`Self::commit`] looks for
+    /// itself; this is for who has to know beforehand.
+    ///
+    /// # Errors
+    /// The database is away.
+    async fn receipt(&self, retry: &Retry) -> Result<Option<Outcome>, StoreError>;
+
+    /// Removes at most `limit` receipts that are older than [`RECEIPTS_KEPT`], and tells how many.
+    ///
+    /// # Errors
+    /// The database is away.
+    async fn prune_receipts(&self, limit: u32) -> Result<u64, StoreError>;
 
     /// Tries to become the leader: takes the lock that at most one process holds and the next
     /// term. `None` where another process leads.

@@ -14,4 +14,5 @@ mod processes;
 mod redis_away;
 mod redis_loss;
 mod restore;
+mod retries;
 mod truth;

@@ -23,6 +23,8 @@ pub struct CommitCounters {
     pub unknown: AtomicU64,
     /// Committed changes that found the sink full or closed.
     pub dropped: AtomicU64,
+    /// Writes that had been carried out before: their clients got the receipt.
+    pub replayed: AtomicU64,
     /// New epochs begun, because the database's history had broken.
     pub epochs: AtomicU64,
 }

@@ -9,7 +9,7 @@ use shared::Representation;
 use tokio::sync::{Notify, oneshot};
 
 use super::{BATCH_BYTES_MAX, WriteError};
-use crate::store::{Action, BATCH_MAX, Mutation, Outcome};
+use crate::store::{Action, BATCH_MAX, Mutation, Outcome, Retry};
 
 /// One write with the way back to its caller.
 #[derive(Debug)]
@@ -109,10 +109,11 @@ impl Queue {
 }
 
 /// Takes from the front what fits one batch. A second write to a key stays, and so do all later
-/// ones to that key: their order is kept.
+/// ones to that key: their order is kept. So does a write's retry.
 fn take_batch(waiting: &mut VecDeque<Queued>) -> Taken {
     let mut taken = Taken::default();
     let mut keys = HashSet::new();
+    let mut retries = HashSet::new();
     let mut bytes = 0;
     let mut left = VecDeque::with_capacity(waiting.len());
     while let Some(queued) = waiting.pop_front() {
@@ -120,7 +121,14 @@ fn take_batch(waiting: &mut VecDeque<Queued>) -> Taken {
             taken.abandoned += 1;
             continue;
         }
+        let is_repeated = |retry: &Retry| retries.contains(&retry.key);
         if keys.contains(&queued.mutation.key) {
+            left.push_back(queued);
+            continue;
+        }
+        if queued.mutation.retry.as_deref().is_some_and(is_repeated) {
+            // It finds the first one's receipt. Later writes to its document stay behind it.
+            keys.insert(queued.mutation.key.clone());
             left.push_back(queued);
             continue;
         }
@@ -133,6 +141,7 @@ fn take_batch(waiting: &mut VecDeque<Queued>) -> Taken {
         }
         bytes += size;
         keys.insert(queued.mutation.key.clone());
+        retries.extend(queued.mutation.retry.as_ref().map(|retry| retry.key));
         taken.batch.push(queued);
     }
     left.append(waiting);

@@ -80,8 +80,10 @@ impl CommitLoop {
         }
         self.shared.tip.send_replace(Some(batch.tip));
         let mut changes = Vec::new();
+        let mut replayed = 0;
         let mut answers = Vec::with_capacity(part.len());
         for (queued, outcome) in zip(part, batch.outcomes) {
+            replayed += usize::from(matches!(outcome, Outcome::Replayed(_)));
             changes.extend(committed_change(
                 queued.mutation,
                 queued.representations,
@@ -90,6 +92,7 @@ impl CommitLoop {
             answers.push((queued.answer, outcome));
         }
         CommitCounters::add(&counters.changes, changes.len());
+        CommitCounters::add(&counters.replayed, replayed);
         self.hand_over(changes);
         for (answer, outcome) in answers {
             answer_if_awaited(answer.send(Ok(outcome)));

@@ -1,5 +1,7 @@
 //! Bearer tokens (RFC 6750) before the handlers: whatever is no read needs one, if any does.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{Request, State},
     middleware::Next,
@@ -13,19 +15,36 @@ use crate::{
     document::POSTS,
 };
 
+/// The name of the token that a request came with; empty where writes are open.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Caller(pub(super) Arc<str>);
+
+impl Caller {
+    /// Of a request that [`guard`] let through.
+    pub(super) fn of(request: &Request) -> Self {
+        request.extensions().get().cloned().unwrap_or_default()
+    }
+}
+
 /// Lets a request through to its handler if it reads, or if its token may write there.
-pub(super) async fn guard(State(access): State<Access>, request: Request, next: Next) -> Response {
+pub(super) async fn guard(
+    State(access): State<Access>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     if let Access::Tokens(file) = &access
         && *request.method() != Method::GET
         && *request.method() != Method::HEAD
-        && let Err(problem) = admit(file, &request)
     {
-        return problem.into_response();
+        match admit(file, &request) {
+            Ok(caller) => drop(request.extensions_mut().insert(caller)),
+            Err(problem) => return problem.into_response(),
+        }
     }
     next.run(request).await
 }
 
-fn admit(file: &TokenFile, request: &Request) -> Result<(), Problem> {
+fn admit(file: &TokenFile, request: &Request) -> Result<Caller, Problem> {
     let counters = file.counters();
     let secret = match bearer(request.headers()) {
         Bearer::Token(secret) => secret,
@@ -58,7 +77,7 @@ fn admit(file: &TokenFile, request: &Request) -> Result<(), Problem> {
         return Err(Problem::new(Kind::Forbidden, detail).challenging(challenge));
     }
     AccessCounters::count(&counters.granted);
-    Ok(())
+    Ok(Caller(Arc::clone(token.name())))
 }
 
 enum Bearer<'a> {

@@ -10,8 +10,8 @@ use serde::Serialize;
 use service::target;
 use shared::{EntityTag, Position, ResourceKey, Timestamp, Version};
 
-use super::expiry::EXPIRES_AT;
-use crate::store::Document;
+use super::{expiry::EXPIRES_AT, retry::REPLAYED};
+use crate::store::{Document, Receipt};
 
 /// Where the database stood: `<epoch>.<sequence>`.
 pub(super) const POSITION: HeaderName = HeaderName::from_static("pressrun-position");
@@ -31,11 +31,32 @@ pub(super) struct Written {
     /// Of the identity representation.
     pub(super) tag: EntityTag,
     pub(super) expires_at: Option<Timestamp>,
+    /// Whether this is what the same request was answered before.
+    pub(super) is_replayed: bool,
+}
+
+impl Written {
+    /// What a write was answered the first time.
+    pub(super) fn again(receipt: Receipt, expires_at: Option<Timestamp>) -> Self {
+        Self {
+            key: receipt.key,
+            status: if receipt.is_created {
+                StatusCode::CREATED
+            } else {
+                StatusCode::OK
+            },
+            version: receipt.version,
+            position: receipt.position,
+            tag: receipt.tag,
+            expires_at,
+            is_replayed: true,
+        }
+    }
 }
 
 /// The content of the answer to a put.
 #[derive(Serialize)]
-struct Receipt<'a> {
+struct Content<'a> {
     id: &'a str,
     version: u64,
     etag: String,
@@ -44,20 +65,23 @@ struct Receipt<'a> {
 
 /// `{id, version, etag, position}`, and the same in header fields.
 pub(super) fn written(written: &Written) -> Response {
-    let receipt = Receipt {
+    let content = Content {
         id: written.key.id(),
         version: written.version.0,
         etag: written.tag.to_string(),
         position: written.position.to_string(),
     };
-    let content = serde_json::to_vec(&receipt).unwrap_or_default();
-    let mut response = (written.status, content).into_response();
+    let octets = serde_json::to_vec(&content).unwrap_or_default();
+    let mut response = (written.status, octets).into_response();
     set_json(&mut response, "no-store");
     let headers = response.headers_mut();
     headers.insert(header::ETAG, tag_field(written.tag));
     headers.insert(header::LOCATION, text_field(&target::path_of(&written.key)));
-    headers.insert(POSITION, text_field(&receipt.position));
+    headers.insert(POSITION, text_field(&content.position));
     headers.insert(DOCUMENT_VERSION, version_field(written.version));
+    if written.is_replayed {
+        headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    }
     set_expiry(&mut response, written.expires_at);
     response
 }

@@ -15,7 +15,10 @@ use service::{Kind, Problem, target};
 use shared::{EntityTag, KeyError, Representation, ResourceKey, Timestamp};
 use uuid::Uuid;
 
-use super::{Backend, answer, conditions::Conditions, content, error::HttpError, expiry, write};
+use super::{
+    Backend, access::Caller, answer, conditions::Conditions, content, error::HttpError, expiry,
+    retry::Repeatable, write,
+};
 use crate::{
     document::{self, Body, BodyError},
     render::render,
@@ -61,7 +64,7 @@ pub(super) async fn put(State(backend): State<Arc<Backend>>, request: Request) -
     };
     let pressed = press(&backend, content_bytes, parse).await?;
     let is_stored_as_sent = pressed.body.octets() == &sent;
-    let written = commit(&backend, pressed, expires_at, &conditions).await?;
+    let written = commit(&backend, pressed, expires_at, &conditions, None).await?;
     if is_stored_as_sent {
         Ok(answer::written(&written))
     } else {
@@ -79,6 +82,7 @@ pub(super) async fn delete(State(backend): State<Arc<Backend>>, request: Request
         key,
         action: Action::Delete,
         representations: Vec::new(),
+        retry: None,
     };
     let outcome = write::commit(&backend, deletion, &conditions).await?;
     if let Outcome::Deleted(committed) = outcome {
@@ -98,14 +102,15 @@ pub(super) async fn create_document(
     let key = target::key_from_path(collection.unwrap_or_default(), &new_id())?;
     let conditions = Conditions::parse(request.headers())?;
     let expires_at = expiry::parse(request.headers(), expiry::now())?;
-    let content = read_content(request).await?;
+    let route = format!("/v1/{}", key.collection());
+    let (content, repeatable) = read_repeatable(request, &route).await?;
     let content_bytes = content.len();
     let parse = move || {
         let body = document::parse(&key, &content)?;
         Ok((key, body))
     };
     let pressed = press(&backend, content_bytes, parse).await?;
-    let written = commit(&backend, pressed, expires_at, &conditions).await?;
+    let written = commit(&backend, pressed, expires_at, &conditions, repeatable).await?;
     Ok(answer::written(&written))
 }
 
@@ -113,11 +118,11 @@ pub(super) async fn create_document(
 pub(super) async fn create_post(State(backend): State<Arc<Backend>>, request: Request) -> Answer {
     let conditions = Conditions::parse(request.headers())?;
     let expires_at = expiry::parse(request.headers(), expiry::now())?;
-    let content = read_content(request).await?;
+    let (content, repeatable) = read_repeatable(request, "/create").await?;
     let content_bytes = content.len();
     let parse = move || document::parse_post(&content, new_id);
     let pressed = press(&backend, content_bytes, parse).await?;
-    let written = commit(&backend, pressed, expires_at, &conditions).await?;
+    let written = commit(&backend, pressed, expires_at, &conditions, repeatable).await?;
     Ok(answer::written(&written))
 }
 
@@ -158,6 +163,7 @@ async fn commit(
     pressed: Pressed,
     expires_at: Option<Timestamp>,
     conditions: &Conditions,
+    repeatable: Option<Repeatable>,
 ) -> Result<answer::Written, HttpError> {
     let body = pressed.body.into_octets();
     let tag = EntityTag::of(&body);
@@ -165,11 +171,18 @@ async fn commit(
         key: pressed.key.clone(),
         action: Action::Put { body, expires_at },
         representations: pressed.representations,
+        retry: repeatable.map(|one| one.with_tag(tag)),
     };
     let (status, version, position) = match write::commit(backend, put, conditions).await? {
         Outcome::Created(made) => (StatusCode::CREATED, made.version, made.slot.position),
         Outcome::Updated(made) => (StatusCode::OK, made.version, made.slot.position),
         Outcome::Unchanged { version, position } => (StatusCode::OK, version, position),
+        Outcome::Replayed(receipt) => return Ok(answer::Written::again(*receipt, expires_at)),
+        Outcome::KeyReused => {
+            let detail =
+                "this Idempotency-Key came with another request before; nothing was stored";
+            return Err(Problem::new(Kind::KeyReused, detail).into());
+        }
         Outcome::Deleted(_) | Outcome::NotFound | Outcome::PreconditionFailed => {
             let detail = "the store answered a put as if it were something else";
             return Err(Problem::new(Kind::Internal, detail).into());
@@ -182,12 +195,25 @@ async fn commit(
         position,
         tag,
         expires_at,
+        is_replayed: false,
     })
 }
 
 async fn read_content(request: Request) -> Result<Bytes, Problem> {
     let (parts, body) = request.into_parts();
     content::read(&parts.headers, body).await
+}
+
+/// The content of a POST, and what makes it repeatable.
+async fn read_repeatable(
+    request: Request,
+    route: &str,
+) -> Result<(Bytes, Option<Repeatable>), Problem> {
+    let caller = Caller::of(&request);
+    let (parts, body) = request.into_parts();
+    let content = content::read(&parts.headers, body).await?;
+    let repeatable = Repeatable::of(&parts.headers, &caller, route, &content)?;
+    Ok((content, repeatable))
 }
 
 /// The key in `/v1/{collection}/{id}`, taken from the path itself: the router's own parameters

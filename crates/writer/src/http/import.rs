@@ -27,7 +27,7 @@ use service::{Kind, Problem, target};
 use tokio::sync::Semaphore;
 
 use self::run::Import;
-use super::{Backend, content, error::HttpError};
+use super::{Backend, content, error::HttpError, retry::IDEMPOTENCY_KEY};
 
 pub use report::{LineError, Report};
 
@@ -107,8 +107,9 @@ fn errors_asked(query: Option<&str>) -> Result<usize, Problem> {
 }
 
 /// An import has many documents, and a condition that is not evaluated must not look as if it were.
+/// It needs no key to be repeated: lines that are stored change nothing.
 fn refuse_conditions(request: &Request) -> Result<(), Problem> {
-    let fields = [header::IF_MATCH, header::IF_NONE_MATCH];
+    let fields = [header::IF_MATCH, header::IF_NONE_MATCH, IDEMPOTENCY_KEY];
     match fields
         .iter()
         .find(|name| request.headers().contains_key(*name))

@@ -8,7 +8,7 @@ use super::{
     conditions::{Conditions, Demand},
     error::HttpError,
 };
-use crate::store::{Action, Document, Mutation, Outcome, Precondition};
+use crate::store::{Action, Document, Mutation, Outcome, Precondition, Retry};
 
 /// How often a conditional write is tried while others write to the same document.
 ///
@@ -23,6 +23,8 @@ pub(super) struct Write {
     pub(super) action: Action,
     /// What a put is published as.
     pub(super) representations: Vec<Representation>,
+    /// What makes it repeatable, if it is.
+    pub(super) retry: Option<Retry>,
 }
 
 /// Commits a write if its conditions hold.
@@ -69,7 +71,11 @@ async fn commit_by_tags(
         };
         let current = tags.as_deref();
         if !conditions.if_match_holds(current) || !conditions.if_none_match_holds(current) {
-            return Err(failed());
+            // They need not hold any more of a write that was carried out before.
+            return match &write.retry {
+                Some(retry) => backend.store.receipt(retry).await?.ok_or_else(failed),
+                None => Err(failed()),
+            };
         }
         match attempt(backend, write, precondition).await? {
             // Somebody else wrote in between.
@@ -111,6 +117,7 @@ async fn attempt(
         key: write.key.clone(),
         action: write.action.clone(),
         precondition,
+        retry: write.retry.map(Box::new),
     };
     let representations = write.representations.clone();
     Ok(backend.committer.write(mutation, representations).await?)

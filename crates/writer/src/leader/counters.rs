@@ -34,6 +34,8 @@ pub struct LeaderCounters {
     pub changes_pruned: AtomicU64,
     /// Tombstones removed from the database.
     pub tombstones_pruned: AtomicU64,
+    /// Receipts of repeatable writes removed from the database by age.
+    pub receipts_pruned: AtomicU64,
     /// Rebuilds begun.
     pub rebuilds: AtomicU64,
     /// Rounds that failed because the bus or the database was away.

@@ -48,6 +48,7 @@ impl Leader {
                 action: Action::Delete,
                 // One written again meanwhile stays.
                 precondition: Precondition::Version(version),
+                retry: None,
             };
             self.committer.write(deletion, Vec::new())
         });

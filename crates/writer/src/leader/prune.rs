@@ -47,4 +47,12 @@ impl Leader {
         }
         Ok(())
     }
+
+    /// Removes receipts whose time is over; whether there may be more.
+    pub(super) async fn prune_receipts(&self) -> Result<bool, RoundError> {
+        let pruned = self.store.prune_receipts(STEP).await?;
+        let counter = &self.counters.receipts_pruned;
+        counter.fetch_add(pruned, Ordering::Relaxed);
+        Ok(pruned >= u64::from(STEP))
+    }
 }

@@ -24,6 +24,8 @@ pub(super) struct Upkeep {
     pub(super) documents: Pass<Option<ResourceKey>>,
     /// Buckets, by the next one to walk through.
     pub(super) buckets: Pass<u32>,
+    /// Receipts, by whether there may be more to remove.
+    pub(super) receipts: Pass<bool>,
     /// Below this, everything that may go is gone.
     pub(super) pruned_below: Sequence,
 }
@@ -63,6 +65,7 @@ impl Upkeep {
             build,
             documents: Pass::new(),
             buckets: Pass::new(),
+            receipts: Pass::new(),
             pruned_below: Sequence::ZERO,
         }
     }
@@ -89,6 +92,9 @@ impl Leader {
         }
         if upkeep.buckets.is_due() {
             self.walk(term, meta, &mut upkeep.buckets.at).await?;
+        }
+        if upkeep.receipts.is_due() {
+            upkeep.receipts.at = self.prune_receipts().await?;
         }
         self.prune(meta, tip, &mut upkeep.pruned_below).await
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use shared::{Position, ResourceKey, Slot, Timestamp, Version};
 
-use super::Tip;
+use super::{Receipt, Retry, Tip};
 
 /// Most mutations of one batch.
 pub const BATCH_MAX: usize = 512;
@@ -19,6 +19,9 @@ pub struct Mutation {
     pub action: Action,
     /// What must hold of the stored document for it to be done.
     pub precondition: Precondition,
+    /// What makes it repeatable, if the client asked for that. A receipt comes before any
+    /// precondition.
+    pub retry: Option<Box<Retry>>,
 }
 
 /// What a mutation does.
@@ -51,7 +54,7 @@ pub enum Precondition {
 }
 
 /// What became of one mutation of a committed batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// A change was made: there was no live document before.
     Created(Committed),
@@ -70,6 +73,10 @@ pub enum Outcome {
     NotFound,
     /// The precondition does not hold; nothing was done.
     PreconditionFailed,
+    /// The write was carried out before; nothing was done now.
+    Replayed(Box<Receipt>),
+    /// Another write was carried out under this one's retry key; nothing was done.
+    KeyReused,
 }
 
 /// One change that a batch made.
@@ -101,7 +108,11 @@ impl Outcome {
             Self::Created(committed) | Self::Updated(committed) | Self::Deleted(committed) => {
                 Some(committed)
             }
-            Self::Unchanged { .. } | Self::NotFound | Self::PreconditionFailed => None,
+            Self::Unchanged { .. }
+            | Self::NotFound
+            | Self::PreconditionFailed
+            | Self::Replayed(_)
+            | Self::KeyReused => None,
         }
     }
 }
@@ -114,4 +125,13 @@ pub(super) fn assert_batch(batch: &[Mutation]) {
     );
     let keys: HashSet<_> = batch.iter().map(|mutation| &mutation.key).collect();
     assert!(keys.len() == batch.len(), "a batch has each key once");
+    let mut retries = HashSet::new();
+    let is_new = |retry: &Retry| retries.insert(retry.key);
+    assert!(
+        batch
+            .iter()
+            .filter_map(|mutation| mutation.retry.as_deref())
+            .all(is_new),
+        "a batch has each retry key once"
+    );
 }

@@ -23,10 +23,10 @@ use sqlx::{
     postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
 };
 
-use self::session::in_time;
+use self::session::{in_time, within};
 use super::{
-    Batch, ChangePage, Document, DocumentPage, Feed, Lease, Mutation, Pruned, StampPage, Store,
-    StoreError, Tip,
+    Batch, ChangePage, Document, DocumentPage, Feed, Lease, Mutation, Outcome, Pruned, Retry,
+    StampPage, Store, StoreError, Tip,
 };
 
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
@@ -218,6 +218,25 @@ impl Store for PostgresStore {
     async fn prune(&self, floor: Sequence, limit: u32) -> Result<Pruned, StoreError> {
         let mut connection = self.acquire("pruning").await?;
         let pruned = pages::prune(&mut connection, floor, limit).await;
+        settle(connection, pruned)
+    }
+
+    async fn receipt(&self, retry: &Retry) -> Result<Option<Outcome>, StoreError> {
+        let mut connection = self.acquire("looking a receipt up").await?;
+        let keys = [&retry.key[..]];
+        let found = within(
+            "looking a receipt up",
+            OPERATION_TIMEOUT,
+            commit::receipts::find(&mut connection, &keys),
+        )
+        .await;
+        let found = settle(connection, found)?;
+        found.first().map(|row| retry.outcome(row)).transpose()
+    }
+
+    async fn prune_receipts(&self, limit: u32) -> Result<u64, StoreError> {
+        let mut connection = self.acquire("pruning receipts").await?;
+        let pruned = commit::receipts::prune(&mut connection, limit).await;
         settle(connection, pruned)
     }
 

@@ -21,8 +21,8 @@ use sqlx::{
 };
 
 use super::{
-    Batch, ChangePage, Document, DocumentPage, Feed, Lease, Mutation, Pruned, StampPage, Store,
-    StoreError, Tip,
+    Batch, ChangePage, Document, DocumentPage, Feed, Lease, Mutation, Outcome, Pruned, Retry,
+    StampPage, Store, StoreError, Tip,
 };
 
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
@@ -173,6 +173,20 @@ impl Store for SqliteStore {
 
     async fn prune(&self, floor: Sequence, limit: u32) -> Result<Pruned, StoreError> {
         commit::prune(&self.writer, floor, limit).await
+    }
+
+    async fn receipt(&self, retry: &Retry) -> Result<Option<Outcome>, StoreError> {
+        let mut connection = self
+            .readers
+            .acquire()
+            .await
+            .map_err(StoreError::unavailable("looking a receipt up"))?;
+        let found = commit::receipts::find(&mut connection, &retry.key).await?;
+        found.map(|row| retry.outcome(&row)).transpose()
+    }
+
+    async fn prune_receipts(&self, limit: u32) -> Result<u64, StoreError> {
+        commit::receipts::prune(&self.writer, limit).await
     }
 
     /// Always granted: the lock on the data directory has settled who leads.

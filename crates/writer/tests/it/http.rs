@@ -15,6 +15,7 @@ mod import;
 mod internal;
 mod outages;
 mod reads;
+mod retries;
 mod site;
 mod snapshot;
 mod wire;

@@ -132,6 +132,7 @@ impl<'a> Import<'a> {
                         expires_at: None,
                     },
                     precondition: Precondition::None,
+                    retry: None,
                 };
                 let submitted = self.submit(&mutation, &representations).await?;
                 (Fate::Submitted { id, submitted }, bytes)
@@ -224,7 +225,13 @@ impl<'a> Import<'a> {
                 report.unchanged += 1;
                 report.reach(position);
             }
-            Ok(Outcome::Deleted(_) | Outcome::NotFound | Outcome::PreconditionFailed) => {
+            Ok(
+                Outcome::Deleted(_)
+                | Outcome::NotFound
+                | Outcome::PreconditionFailed
+                | Outcome::Replayed(_)
+                | Outcome::KeyReused,
+            ) => {
                 return Err(Stop::Defect);
             }
             Err(WriteError::Refused) => {

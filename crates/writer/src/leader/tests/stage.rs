@@ -131,6 +131,7 @@ pub(super) fn put(id: &str, body: &'static str) -> Mutation {
             expires_at: None,
         },
         precondition: Precondition::None,
+        retry: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod apply;
 mod feed_lock;
+pub(super) mod receipts;
 mod resolve;
 
 use sqlx::{Connection, Postgres, Transaction, postgres::PgConnection};
@@ -12,7 +13,7 @@ use super::{
     session::{COMMIT_CONNECTIONS_MAX, OPERATION_TIMEOUT, in_time},
     settle,
 };
-use crate::store::{Batch, Mutation, StoreError, Tip, mutation::assert_batch};
+use crate::store::{Batch, Mutation, StoreError, Tip, mutation::assert_batch, receipt::Repeated};
 
 /// Where a batch's transaction failed.
 enum Failure {
@@ -103,7 +104,11 @@ async fn write(
         None if !feed.is_at_home => (feed.begin_epoch(transaction, None).await?, true),
         _ => (feed.tip, false),
     };
-    apply::apply(transaction, tip, began_epoch, batch).await
+    if Repeated::may_have(batch) {
+        receipts::apply(transaction, tip, began_epoch, batch).await
+    } else {
+        apply::apply(transaction, tip, began_epoch, batch).await
+    }
 }
 
 pub(super) async fn confirm(store: &PostgresStore, known: Tip) -> Result<Tip, StoreError> {

@@ -1,6 +1,7 @@
 //! Writing to SQLite: every transaction that advances the feed.
 
 mod apply;
+pub(super) mod receipts;
 
 use shared::{Epoch, Position, Sequence};
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
@@ -10,6 +11,7 @@ use crate::store::{
     Batch, Mutation, Pruned, StoreError, Tip,
     history::History,
     mutation::assert_batch,
+    receipt::Repeated,
     rows::{column, epoch, link},
 };
 
@@ -31,8 +33,13 @@ pub(super) async fn commit(
         }
         _ => (before, false),
     };
-    let batch = apply::apply(&mut transaction, tip, began_epoch, batch).await?;
-    if batch.tip == before {
+    let (batch, has_receipts) = if Repeated::may_have(batch) {
+        receipts::apply(&mut transaction, tip, began_epoch, batch).await?
+    } else {
+        let batch = apply::apply(&mut transaction, tip, began_epoch, batch).await?;
+        (batch, false)
+    };
+    if batch.tip == before && !has_receipts {
         let ended = transaction.rollback().await;
         return ended
             .map(|()| batch)

@@ -20,6 +20,7 @@ async fn store_expired(site: &Site) {
             expires_at: Some(Timestamp(now - 1_000_000)),
         },
         precondition: Precondition::None,
+        retry: None,
     };
     site.store.commit(None, &[put]).await.unwrap();
 }
@@ -123,6 +124,7 @@ async fn expired_document_is_deleted_by_its_version_only() {
             key: key.clone(),
             action: Action::Delete,
             precondition: Precondition::Version(wanted),
+            retry: None,
         };
         site.store.commit(None, &[deletion]).await.unwrap();
         assert_eq!(site.tip().await.position.sequence.0, sequence);

@@ -4,6 +4,7 @@ pub(crate) mod documents;
 pub(crate) mod history;
 pub(crate) mod order;
 pub(crate) mod pages;
+pub(crate) mod receipts;
 pub(crate) mod writes;
 
 /// Makes each behaviour a test of the store that `$home` gives.
@@ -48,6 +49,13 @@ macro_rules! contract_tests {
             pages: recreated_document_is_not_pruned;
             pages: stamps_are_those_of_the_documents;
             pages: absent_keys_have_neither_document_nor_tombstone;
+            receipts: repeated_write_gets_its_receipt_and_changes_nothing;
+            receipts: key_of_another_write_is_refused;
+            receipts: receipt_comes_before_preconditions;
+            receipts: failed_write_leaves_no_receipt;
+            receipts: write_that_changed_nothing_is_not_done_later;
+            receipts: repeated_write_spares_its_neighbours;
+            receipts: receipts_are_kept_for_their_time;
             history: first_epoch_is_the_time_of_its_making;
             history: known_tip_that_stands_changes_nothing;
             history: foreign_link_at_the_head_begins_an_epoch;

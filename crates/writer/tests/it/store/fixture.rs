@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use shared::{Link, Position, ResourceKey};
+use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use testkit::Postgres;
 use writer::store::{
-    Action, Batch, Committed, Document, Mutation, Outcome, Precondition, Store, Tip,
+    Action, Batch, Committed, Document, Mutation, Outcome, Precondition, RECEIPTS_KEPT, Store, Tip,
     postgres::{PostgresOptions, PostgresStore},
-    sqlite::SqliteStore,
+    sqlite::{DATABASE_FILE, SqliteStore},
 };
 
 /// One empty database.
@@ -17,7 +18,13 @@ pub(crate) struct Home {
     pub(crate) store: Arc<dyn Store>,
     /// The same database through another handle, where it allows two.
     pub(crate) other: Arc<dyn Store>,
-    _directory: Option<TempDir>,
+    database: Database,
+}
+
+/// Where it is, to be reached behind the store's back.
+enum Database {
+    Sqlite(TempDir),
+    Postgres(String),
 }
 
 pub(crate) async fn sqlite() -> Home {
@@ -26,7 +33,7 @@ pub(crate) async fn sqlite() -> Home {
     Home {
         other: Arc::clone(&store),
         store,
-        _directory: Some(directory),
+        database: Database::Sqlite(directory),
     }
 }
 
@@ -36,7 +43,33 @@ pub(crate) async fn postgres() -> Home {
     Home {
         store: Arc::new(connect(&url).await),
         other: Arc::new(connect(&url).await),
-        _directory: None,
+        database: Database::Postgres(url),
+    }
+}
+
+impl Home {
+    /// Makes all receipts older than they are kept.
+    pub(crate) async fn age_receipts(&self) {
+        let kept_micros = i64::try_from(RECEIPTS_KEPT.as_micros()).unwrap();
+        match &self.database {
+            Database::Sqlite(directory) => {
+                let file = directory.path().join(DATABASE_FILE);
+                let options = SqliteConnectOptions::new().filename(file);
+                let mut connection = options.connect().await.unwrap();
+                sqlx::query("UPDATE receipts SET at = at - ?1")
+                    .bind(kept_micros)
+                    .execute(&mut connection)
+                    .await
+                    .unwrap();
+                connection.close().await.unwrap();
+            }
+            Database::Postgres(url) => {
+                let age = format!(
+                    "UPDATE receipts SET at = at - {kept_micros} * interval '1 microsecond'"
+                );
+                Postgres::shared().await.execute(url, &age).await;
+            }
+        }
     }
 }
 
@@ -60,6 +93,7 @@ pub(crate) fn put(id: &str, body: &str) -> Mutation {
             expires_at: None,
         },
         precondition: Precondition::None,
+        retry: None,
     }
 }
 
@@ -68,6 +102,7 @@ pub(crate) fn delete(id: &str) -> Mutation {
         key: key(id),
         action: Action::Delete,
         precondition: Precondition::None,
+        retry: None,
     }
 }
 
@@ -89,7 +124,7 @@ pub(crate) async fn commit(store: &dyn Store, batch: &[Mutation]) -> Batch {
 
 pub(crate) async fn commit_one(store: &dyn Store, mutation: Mutation) -> Outcome {
     let batch = commit(store, &[mutation]).await;
-    batch.outcomes[0]
+    batch.outcomes[0].clone()
 }
 
 /// The change that the mutation must make.

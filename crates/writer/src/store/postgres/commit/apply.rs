@@ -13,12 +13,14 @@ use crate::store::{
 pub(super) struct Applied {
     pub(super) batch: Batch,
     changes: usize,
+    /// Whether it stored receipts, which must be committed even where nothing was changed.
+    pub(super) has_receipts: bool,
 }
 
 impl Applied {
     /// Whether there is nothing to commit.
     pub(super) fn is_empty(&self) -> bool {
-        self.changes == 0 && !self.batch.began_epoch
+        self.changes == 0 && !self.batch.began_epoch && !self.has_receipts
     }
 
     /// Whether it made changes: their last link is the batch's mark.
@@ -64,6 +66,7 @@ pub(super) async fn apply(
             began_epoch,
         },
         changes,
+        has_receipts: false,
     })
 }
 

@@ -170,6 +170,7 @@ async fn a_queue_that_others_keep_full_stops_the_import_after_a_while() {
         key: shared::ResourceKey::parse("things", "other").unwrap(),
         action: writer::store::Action::Delete,
         precondition: Precondition::None,
+        retry: None,
     };
     let held = stalled.committer.submit(other, Vec::new()).unwrap();
     tokio::time::pause();

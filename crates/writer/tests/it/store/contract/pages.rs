@@ -99,6 +99,7 @@ pub(crate) async fn documents_come_in_key_order(home: &Home) {
                 expires_at: None,
             },
             precondition: Precondition::None,
+            retry: None,
         })
         .collect();
     commit(&*home.store, &batch).await;
