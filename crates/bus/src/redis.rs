@@ -21,8 +21,9 @@ mod scripts;
 mod snapshot;
 mod subscription;
 mod suitability;
+mod tls;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
 use crate::{
     BusError,
@@ -55,16 +56,51 @@ impl RedisBus {
     /// The namespace of the processes that people start.
     pub const NAMESPACE: &str = "pressrun";
 
-    /// A bus on the server at `url` (`redis://[user:password@]host[:port][/database]` or
-    /// `redis+unix:///path`). It does not connect yet. Buses of different namespaces share a
-    /// server without seeing each other.
+    /// A bus on the server at `url` (`redis://[user:password@]host[:port][/database]`, the same with
+    /// `rediss://` over TLS, or `redis+unix:///path`). It does not connect yet. Buses of different
+    /// namespaces share a server without seeing each other.
+    ///
+    /// Over TLS the server's certificate must be good for `host`, and come from an authority that
+    /// this system believes.
     ///
     /// # Errors
-    /// The URL is malformed, or the namespace is not 1 to 64 of a-z, A-Z, 0-9, `_`, `.` and `-`.
+    /// The URL is malformed, or the namespace is not 1 to 64 of a-z, A-Z, 0-9, `_`, `.` and `-`; or
+    /// TLS is asked for where the system has no authorities.
     pub fn open(url: &str, namespace: &str) -> Result<Self, BusError> {
+        Self::open_with(url, namespace, None)
+    }
+
+    /// As [`Self::open`], over TLS alone, believing the authorities in `ca` (certificates, PEM) and
+    /// no others.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; or `ca` has no certificate, or the URL is not one of `rediss://`.
+    pub fn open_believing(url: &str, namespace: &str, ca: &[u8]) -> Result<Self, BusError> {
+        Self::open_with(url, namespace, Some(ca))
+    }
+
+    /// The bus of the processes that people start: as [`Self::open`], or, with a file of
+    /// authorities, as [`Self::open_believing`].
+    ///
+    /// # Errors
+    /// As those; or the file cannot be read.
+    pub fn open_by(url: &str, ca_file: Option<&Path>) -> Result<Self, BusError> {
+        let Some(path) = ca_file else {
+            return Self::open(url, Self::NAMESPACE);
+        };
+        let ca = std::fs::read(path).map_err(|error| {
+            BusError::Unsuitable(format!(
+                "the file of authorities {} cannot be read: {error}",
+                path.display()
+            ))
+        })?;
+        Self::open_believing(url, Self::NAMESPACE, &ca)
+    }
+
+    fn open_with(url: &str, namespace: &str, ca: Option<&[u8]>) -> Result<Self, BusError> {
         Ok(Self {
             inner: Arc::new(Inner {
-                connection: Connection::open(url)?,
+                connection: Connection::open(url, ca)?,
                 keys: Keys::new(namespace)?,
                 scripts: Scripts::default(),
                 layout: Layout::default(),

@@ -1,6 +1,6 @@
 //! The reader's settings.
 
-use std::{net::SocketAddr, num::NonZero};
+use std::{net::SocketAddr, num::NonZero, path::PathBuf};
 
 use http::HeaderValue;
 use service::config::{
@@ -47,10 +47,17 @@ pub const SETTINGS: &[Setting] = &[
 ];
 
 /// The bus of a reader that runs apart from its writer.
-pub const BUS_SETTINGS: &[Setting] = &[Setting::secret(
-    "REDIS_URL",
-    "Redis, as redis://[:PASSWORD@]HOST[:PORT][/DATABASE] or redis+unix:///PATH",
-)];
+pub const BUS_SETTINGS: &[Setting] = &[
+    Setting::secret(
+        "REDIS_URL",
+        "Redis, as redis://[:PASSWORD@]HOST[:PORT][/DATABASE], rediss:// over TLS, or redis+unix:///PATH",
+    ),
+    Setting::new(
+        "REDIS_TLS_CA_FILE",
+        None,
+        "Certificates, PEM, of the authorities believed over rediss://, in place of this system's",
+    ),
+];
 
 /// The command `reader`.
 pub const PROGRAM: Program = Program {
@@ -95,6 +102,8 @@ pub struct Config {
     pub reader: ReaderConfig,
     /// `REDIS_URL`: the bus.
     pub redis_url: RedactedUrl,
+    /// `REDIS_TLS_CA_FILE`: who is believed over TLS. Default: whom the system believes.
+    pub redis_ca_file: Option<PathBuf>,
     /// Logs, traces and the end of the process.
     pub process: Process,
 }
@@ -117,11 +126,13 @@ impl Config {
             "REDIS_URL",
             values::url_of(&["redis", "rediss", "redis+unix", "unix"]),
         );
+        let redis_ca_file = settings.optional("REDIS_TLS_CA_FILE", values::path);
         let process = Process::read(&mut settings);
         settings.finish(|| {
             Ok(Self {
                 reader: reader?,
                 redis_url: redis_url?,
+                redis_ca_file: redis_ca_file?,
                 process: process?,
             })
         })

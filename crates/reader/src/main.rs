@@ -32,7 +32,8 @@ fn main() -> ExitCode {
 
 async fn run(config: Config, lifecycle: Lifecycle) -> Result<(), BoxError> {
     let open = || -> Result<Arc<dyn Follower>, BusError> {
-        let bus = RedisBus::open(config.redis_url.expose(), RedisBus::NAMESPACE)?;
+        let url = config.redis_url.expose();
+        let bus = RedisBus::open_by(url, config.redis_ca_file.as_deref())?;
         Ok(Arc::new(bus))
     };
     let id = config.reader.id.clone();

@@ -9,7 +9,9 @@ pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod redis;
+pub mod tls;
 pub mod wait;
 
 pub use postgres::Postgres;
+pub use tls::Authority;
 pub use wait::eventually;

@@ -19,7 +19,7 @@ use tokio::{
 
 use self::install::{as_server_user, data, give_to_server, initialise, programs};
 use crate::{
-    eventually,
+    Authority, eventually,
     process::{ServerProcess, free_port},
 };
 
@@ -52,6 +52,14 @@ pub struct Postgres {
 
 /// For tests: small, and quick to write.
 const VOLATILE: &[&str] = &["shared_buffers=16MB", "fsync=off", "full_page_writes=off"];
+
+/// The same, with the certificate and key in the server's own directory.
+const TLS: &[&str] = &[
+    "shared_buffers=16MB",
+    "fsync=off",
+    "full_page_writes=off",
+    "ssl=on",
+];
 
 impl Postgres {
     /// The server that this binary's tests share, started by the first one to ask.
@@ -89,6 +97,26 @@ impl Postgres {
     /// It is not installed, or does not start.
     pub async fn durable() -> Self {
         let mut postgres = Self::prepare(&[]);
+        postgres.launch().await;
+        postgres
+    }
+
+    /// As [`Self::dedicated`], speaking TLS to those who ask for it.
+    ///
+    /// # Panics
+    /// It is not installed, or does not start.
+    pub async fn with_tls(authority: &Authority) -> Self {
+        let mut postgres = Self::prepare(TLS);
+        for (from, to) in [
+            (authority.server_certificate_file(), "server.crt"),
+            (authority.server_key_file(), "server.key"),
+        ] {
+            let to = data(&postgres.directory).join(to);
+            let content = std::fs::read(from).expect("the authority's files are there");
+            std::fs::write(&to, content).expect("the server's directory can be written");
+            std::fs::set_permissions(&to, Permissions::from_mode(0o600)).expect("it is ours");
+            give_to_server(&to);
+        }
         postgres.launch().await;
         postgres
     }

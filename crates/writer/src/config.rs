@@ -47,11 +47,17 @@ pub const SETTINGS: &[Setting] = &[
 pub const SERVER_SETTINGS: &[Setting] = &[
     Setting::secret(
         "DATABASE_URL",
-        "PostgreSQL, as postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE",
+        "PostgreSQL, as postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE; over TLS with \
+         ?sslmode=verify-full, and &sslrootcert=FILE for an authority of one's own",
     ),
     Setting::secret(
         "REDIS_URL",
-        "Redis, as redis://[:PASSWORD@]HOST[:PORT][/DATABASE] or redis+unix:///PATH",
+        "Redis, as redis://[:PASSWORD@]HOST[:PORT][/DATABASE], rediss:// over TLS, or redis+unix:///PATH",
+    ),
+    Setting::new(
+        "REDIS_TLS_CA_FILE",
+        None,
+        "Certificates, PEM, of the authorities believed over rediss://, in place of this system's",
     ),
     Setting::switch(
         "WRITER_MIGRATE",
@@ -100,6 +106,8 @@ pub struct Config {
     pub migrate: bool,
     /// `REDIS_URL`: the bus.
     pub redis_url: RedactedUrl,
+    /// `REDIS_TLS_CA_FILE`: who is believed over TLS. Default: whom the system believes.
+    pub redis_ca_file: Option<PathBuf>,
     /// Logs, traces and the end of the process.
     pub process: Process,
 }
@@ -125,6 +133,7 @@ impl Config {
             "REDIS_URL",
             values::url_of(&["redis", "rediss", "redis+unix", "unix"]),
         );
+        let redis_ca_file = settings.optional("REDIS_TLS_CA_FILE", values::path);
         let process = Process::read(&mut settings);
         settings.finish(|| {
             Ok(Self {
@@ -132,6 +141,7 @@ impl Config {
                 database_url: database_url?,
                 migrate: migrate?,
                 redis_url: redis_url?,
+                redis_ca_file: redis_ca_file?,
                 process: process?,
             })
         })

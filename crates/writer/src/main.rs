@@ -35,7 +35,8 @@ fn main() -> ExitCode {
 }
 
 async fn run(config: Config, lifecycle: Lifecycle) -> Result<(), BoxError> {
-    let bus = RedisBus::open(config.redis_url.expose(), RedisBus::NAMESPACE)?;
+    let url = config.redis_url.expose();
+    let bus = RedisBus::open_by(url, config.redis_ca_file.as_deref())?;
     let app = App::build(config.writer, Arc::new(bus), lifecycle)?;
     info!(
         version = env!("CARGO_PKG_VERSION"),

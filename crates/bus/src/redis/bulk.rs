@@ -10,15 +10,18 @@ use std::{
     io::{self, ErrorKind, Read, Write},
     net::{TcpStream, ToSocketAddrs},
     os::unix::net::UnixStream,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
 use redis::{Cmd, ConnectionAddr, ConnectionInfo, RedisError};
+use rustls::ClientConfig;
 
 use super::{
     deadline::{CONNECT_TIMEOUT, OPERATION_TIMEOUT, failed},
     resp::{Malformed, Scan},
+    tls::{self, TlsStream},
 };
 use crate::BusError;
 
@@ -31,7 +34,7 @@ pub(super) struct BulkConnection {
     received: BytesMut,
 }
 
-/// A socket, of whichever family.
+/// A socket, of whichever family, or TLS over one.
 trait Stream: Read + Write + Send {
     fn set_timeout(&self, timeout: Duration) -> io::Result<()>;
 }
@@ -40,6 +43,12 @@ impl Stream for TcpStream {
     fn set_timeout(&self, timeout: Duration) -> io::Result<()> {
         self.set_read_timeout(Some(timeout))?;
         self.set_write_timeout(Some(timeout))
+    }
+}
+
+impl Stream for TlsStream {
+    fn set_timeout(&self, timeout: Duration) -> io::Result<()> {
+        self.sock.set_timeout(timeout)
     }
 }
 
@@ -52,9 +61,12 @@ impl Stream for UnixStream {
 
 impl BulkConnection {
     /// Connects, and says who we are and which database is meant.
-    pub(super) fn open(info: &ConnectionInfo) -> Result<Self, BusError> {
+    pub(super) fn open(
+        info: &ConnectionInfo,
+        tls: Option<&Arc<ClientConfig>>,
+    ) -> Result<Self, BusError> {
         let operation = "connecting to Redis";
-        let stream = connect(info.addr()).map_err(|error| io_failed(operation, error))?;
+        let stream = connect(info.addr(), tls).map_err(|error| io_failed(operation, error))?;
         let mut connection = Self {
             stream,
             received: BytesMut::new(),
@@ -139,27 +151,37 @@ impl BulkConnection {
     }
 }
 
-fn connect(address: &ConnectionAddr) -> io::Result<Box<dyn Stream>> {
-    match address {
-        ConnectionAddr::Tcp(host, port) => {
-            let mut last = io::Error::from(ErrorKind::AddrNotAvailable);
-            for address in (host.as_str(), *port).to_socket_addrs()? {
-                match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
-                    Ok(stream) => {
-                        stream.set_nodelay(true)?;
-                        return Ok(Box::new(stream));
-                    }
-                    Err(error) => last = error,
-                }
-            }
-            Err(last)
+fn connect(
+    address: &ConnectionAddr,
+    tls: Option<&Arc<ClientConfig>>,
+) -> io::Result<Box<dyn Stream>> {
+    match (address, tls) {
+        (ConnectionAddr::Tcp(host, port), _) => Ok(Box::new(connect_tcp(host, *port)?)),
+        (ConnectionAddr::TcpTls { host, port, .. }, Some(tls)) => {
+            let tcp = connect_tcp(host, *port)?;
+            tcp.set_timeout(CONNECT_TIMEOUT)?;
+            Ok(Box::new(tls::connect(tls, host, tcp)?))
         }
-        ConnectionAddr::Unix(path) => Ok(Box::new(UnixStream::connect(path)?)),
+        (ConnectionAddr::Unix(path), _) => Ok(Box::new(UnixStream::connect(path)?)),
         _ => Err(io::Error::new(
             ErrorKind::Unsupported,
             "addresses of this kind are not supported",
         )),
     }
+}
+
+fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    let mut last = io::Error::from(ErrorKind::AddrNotAvailable);
+    for address in (host, port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// The answer, unless it says that the command failed.

@@ -2,25 +2,27 @@
 
 use std::{
     future::Future,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, IntoConnectionInfo, RedisError, ServerErrorKind,
-    aio::MultiplexedConnection, io::tcp::TcpSettings,
+    AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisError,
+    ServerErrorKind, TlsCertificates, aio::MultiplexedConnection, io::tcp::TcpSettings,
 };
 use tokio::time::{Instant, timeout_at};
 
 use super::{
     deadline::{CONNECT_TIMEOUT, failed, within},
-    suitability,
+    suitability, tls,
 };
 use crate::BusError;
 
 /// Makes connections, and keeps one for commands.
 pub(super) struct Connection {
     client: Client,
+    /// For connections that the library does not make.
+    tls: Option<Arc<rustls::ClientConfig>>,
     current: Mutex<Current>,
     /// Held by whoever connects; the others wait for that connection.
     connecting: tokio::sync::Mutex<()>,
@@ -35,15 +37,29 @@ struct Current {
 }
 
 impl Connection {
-    pub(super) fn open(url: &str) -> Result<Self, BusError> {
+    /// `ca`: authorities to be believed in place of the system's, PEM; over TLS only.
+    pub(super) fn open(url: &str, ca: Option<&[u8]>) -> Result<Self, BusError> {
         let info = url
             .into_connection_info()
             .map_err(failed("parsing the URL of Redis"))?;
         // The library leaves Nagle's algorithm on: it would hold the last part of a batch back
         // until the parts before are acknowledged.
         let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        let is_tls = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
+        let client = match ca {
+            None => Client::open(info),
+            Some(ca) => Client::build_with_tls(
+                info,
+                TlsCertificates {
+                    client_tls: None,
+                    root_cert: Some(ca.to_vec()),
+                },
+            ),
+        };
+        let tls = is_tls.then(|| tls::config(ca)).transpose();
         Ok(Self {
-            client: Client::open(info).map_err(failed("parsing the URL of Redis"))?,
+            client: client.map_err(failed("parsing the URL of Redis"))?,
+            tls: tls.map_err(failed("preparing TLS to Redis"))?,
             current: Mutex::default(),
             connecting: tokio::sync::Mutex::default(),
         })
@@ -51,6 +67,10 @@ impl Connection {
 
     pub(super) fn client(&self) -> &Client {
         &self.client
+    }
+
+    pub(super) fn tls(&self) -> Option<Arc<rustls::ClientConfig>> {
+        self.tls.clone()
     }
 
     /// Does `work` on the shared connection within `limit`, connecting first if need be. After a

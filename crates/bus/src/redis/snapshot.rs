@@ -34,7 +34,8 @@ pub(super) struct RedisSnapshot {
 
 impl RedisSnapshot {
     pub(super) async fn open(bus: RedisBus, info: ConnectionInfo) -> Result<Self, BusError> {
-        let connection = on_a_thread(move || BulkConnection::open(&info)).await?;
+        let tls = bus.inner.connection.tls();
+        let connection = on_a_thread(move || BulkConnection::open(&info, tls.as_ref())).await?;
         Ok(Self {
             bus,
             connection: Some(connection),

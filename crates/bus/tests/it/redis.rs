@@ -20,11 +20,16 @@ pub(crate) fn on(server: &RedisServer, namespace: &str) -> Subject {
     Subject {
         publisher: Box::new(bus.clone()),
         follower: Box::new(bus),
-        faults: Box::new(RedisFaults {
-            url: server.url(),
-            namespace: namespace.to_owned(),
-        }),
+        faults: faults(server, namespace),
     }
+}
+
+/// What befalls a namespace of a server.
+pub(crate) fn faults(server: &RedisServer, namespace: &str) -> Box<dyn Faults> {
+    Box::new(RedisFaults {
+        url: server.url(),
+        namespace: namespace.to_owned(),
+    })
 }
 
 struct RedisFaults {

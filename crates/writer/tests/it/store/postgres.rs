@@ -6,6 +6,7 @@ mod leases;
 mod plans;
 pub(crate) mod proxy;
 mod sessions;
+mod tls;
 
 use super::{contract::contract_tests, fixture::postgres};
 
