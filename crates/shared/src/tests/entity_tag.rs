@@ -116,7 +116,7 @@ fn every_octet_is_written_as_two_digits() {
         for at in 0..16 {
             tag.0[at] = octet.wrapping_add(u8::try_from(at).unwrap());
         }
-        let digits: String = tag.0.iter().map(|octet| format!("{octet:02x}")).collect();
+        let digits = format!("{:032x}", u128::from_be_bytes(tag.0));
         assert_eq!(tag.to_text(), digits.as_bytes());
         assert_eq!(tag.to_string(), format!("\"{digits}\""));
     }
