@@ -1,10 +1,12 @@
 -- Writes posts of about 400 octets of JSON: every second one is new, the others replace one of the
--- first 10,000 by other content. No two of the 64 that are in flight have the same id.
+-- first 10,000 by other content. No two of the 64 that are in flight have the same id, because the
+-- first 1,000 are new.
 
 dofile("report.lua")
 
 local CONTENT = string.rep("Printed once, read everywhere. ", 10)
 local KEPT = 10000
+local APART = 1000
 
 -- Apart from what earlier runs have written.
 math.randomseed(os.time())
@@ -18,7 +20,7 @@ wrk.method = "POST"
 function request()
     written = written + 1
     local id
-    if written % 2 == 1 then
+    if written % 2 == 1 or created < APART then
         created = created + 1
         id = created
     else

@@ -53,14 +53,16 @@ fn method(bench: &Bench<'_>) -> String {
          The baselines write such rows into another database of the same server, empty at first, \
          with the very statements of the writer (BEGIN, the feed lock, its `apply.sql`, COMMIT; \
          `pgbench -M prepared`, and the writer's settings for planning): once with {connections} \
-         connections that each write one row a transaction, and once with one connection that \
-         writes {rows} rows a transaction, one transaction after the other, from arrays that it \
-         made before. No HTTP, no JSON to check, nothing to render or publish, and ids are made in \
+         connections that each write one row a transaction, and with one connection that writes \
+         {client_rows} or {rows} rows a transaction, one transaction after the other, from arrays \
+         that it made before: as many as {client_rows} clients can have waiting, and as many as a \
+         batch may have. No HTTP, no JSON to check, nothing to render or publish, and ids are made in \
          the statement. pgbench's new sessions are given {uncounted} seconds before they are counted. \
          Processor time is the kernel's count, in which PostgreSQL's includes all its processes; \
          that of the baselines includes the seconds that are not counted.",
         connections = bench.config.connections,
         rows = scenario::ROWS,
+        client_rows = scenario::CLIENT_ROWS,
         uncounted = pgbench::UNCOUNTED_SECS,
     )
 }

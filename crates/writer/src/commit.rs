@@ -2,9 +2,10 @@
 //!
 //! The feed lock serialises commits, so a process that committed each write by itself would write
 //! as slowly as its disk syncs. Here writes queue while one transaction is in flight, and the next
-//! one takes them all.
+//! one takes them all, after a moment for the clients that were just answered.
 
 mod counters;
+mod gathering;
 mod queue;
 mod run;
 

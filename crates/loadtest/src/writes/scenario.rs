@@ -3,6 +3,10 @@
 /// Rows of one transaction of the batch baseline: as many as a batch of the writer may have.
 pub(crate) const ROWS: u64 = 512;
 
+/// Rows of one transaction of the other batch baseline: as many as the connections of a run that
+/// asks for no other number can have waiting, each for one write.
+pub(crate) const CLIENT_ROWS: u64 = 64;
+
 /// One thing to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Scenario {
@@ -36,8 +40,8 @@ pub(crate) const ALL: &[Scenario] = &[
         load: Load::Http("mixed.lua"),
     },
     Scenario {
-        name: "PostgreSQL, batches of 32",
-        load: Load::Batch(32),
+        name: "PostgreSQL, batches of 64",
+        load: Load::Batch(CLIENT_ROWS),
     },
     Scenario {
         name: "PostgreSQL, batches of 512",

@@ -1,14 +1,21 @@
 //! Writes that wait for a batch.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{HashSet, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use shared::Representation;
-use tokio::sync::{Notify, oneshot};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::{Instant, timeout_at},
+};
 
-use super::{BATCH_BYTES_MAX, WriteError};
+use super::{BATCH_BYTES_MAX, WriteError, gathering::Gathering};
 use crate::store::{Action, BATCH_MAX, Mutation, Outcome, Retry};
 
 /// One write with the way back to its caller.
@@ -41,6 +48,7 @@ pub(super) struct Queue {
 struct State {
     waiting: VecDeque<Queued>,
     is_closed: bool,
+    gathering: Gathering,
 }
 
 impl Queue {
@@ -50,6 +58,7 @@ impl Queue {
             state: Mutex::new(State {
                 waiting: VecDeque::new(),
                 is_closed: false,
+                gathering: Gathering::default(),
             }),
             changed: Notify::new(),
         }
@@ -64,8 +73,13 @@ impl Queue {
             return Err(WriteError::QueueFull);
         }
         state.waiting.push_back(queued);
+        let waiting = state.waiting.len();
+        // Amid a gathering the loop need not wake for each.
+        let is_awaited = waiting == 1 || state.gathering.is_complete(waiting);
         drop(state);
-        self.changed.notify_one();
+        if is_awaited {
+            self.changed.notify_one();
+        }
         Ok(())
     }
 
@@ -86,19 +100,40 @@ impl Queue {
         std::mem::take(&mut state.waiting)
     }
 
+    /// As many writes as this are about to be answered, after a commit that took so long: the next
+    /// [`Self::take`] waits a moment for those clients.
+    pub(super) fn expect(&self, answered: usize, took: Duration) {
+        let mut state = self.lock();
+        let waiting = state.waiting.len();
+        state
+            .gathering
+            .begin(waiting, answered, Instant::now(), took);
+    }
+
     /// Waits for writes and takes a batch of them; `None` once the queue is closed and empty.
     pub(super) async fn take(&self) -> Option<Taken> {
         loop {
-            {
+            let until = {
                 let mut state = self.lock();
-                if !state.waiting.is_empty() {
-                    return Some(take_batch(&mut state.waiting));
-                }
-                if state.is_closed {
+                let waiting = state.waiting.len();
+                let until = state.gathering.until(waiting, Instant::now());
+                if state.is_closed && waiting == 0 {
                     return None;
                 }
+                if waiting > 0 && (until.is_none() || state.is_closed) {
+                    let taken = take_batch(&mut state.waiting);
+                    let left = state.waiting.len();
+                    state.gathering.end(waiting, left);
+                    return Some(taken);
+                }
+                until
+            };
+            let changed = self.changed.notified();
+            match until {
+                // Whether it changed or time is up, there is something to look at.
+                Some(until) => drop(timeout_at(until, changed).await),
+                None => changed.await,
             }
-            self.changed.notified().await;
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{iter::zip, sync::Arc};
 
 use shared::Change;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{CommitCounters, CommittedChange, Shared, WriteError, queue::Queued};
 use crate::store::{Action, Batch, Mutation, Outcome, Store, StoreError};
@@ -49,8 +49,12 @@ impl CommitLoop {
     async fn commit(&self, batch: Vec<Queued>) {
         let mut parts = vec![batch];
         while let Some(mut part) = parts.pop() {
+            let begun = Instant::now();
             match self.commit_part(&part).await {
-                Ok(batch) => self.succeed(part, batch),
+                Ok(batch) => {
+                    self.shared.queue.expect(part.len(), begun.elapsed());
+                    self.succeed(part, batch);
+                }
                 Err(StoreError::Refused(_)) if part.len() > 1 => {
                     let second = part.split_off(part.len() / 2);
                     parts.push(second);
