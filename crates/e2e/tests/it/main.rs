@@ -4,7 +4,6 @@
 mod bulk;
 mod directions;
 mod equality;
-mod fleet;
 mod frozen;
 mod gateway;
 mod gateway_files;
