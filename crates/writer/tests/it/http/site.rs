@@ -9,6 +9,7 @@ use std::{
 };
 
 use axum::{Router, body::Body};
+use bus::MemoryBus;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -31,6 +32,7 @@ pub(super) struct Site {
     pub(super) public: Router,
     pub(super) internal: Router,
     pub(super) store: Arc<dyn Store>,
+    pub(super) bus: MemoryBus,
     pub(super) inspected: Arc<Inspected>,
     /// Held so that commits find their sink open.
     _published: mpsc::Receiver<Vec<CommittedChange>>,
@@ -83,8 +85,10 @@ pub(super) async fn site() -> Site {
     let (sink, published) = mpsc::channel(1024);
     let (committer, commit_loop) = Committer::new(Arc::clone(&store), 64, None, sink);
     tokio::spawn(commit_loop.run());
-    let (public, internal, inspected) = planes(Arc::clone(&store), committer);
+    let bus = MemoryBus::new();
+    let (public, internal, inspected) = planes(Arc::clone(&store), committer, bus.clone());
     Site {
+        bus,
         public,
         internal,
         store,
@@ -98,6 +102,7 @@ pub(super) async fn site() -> Site {
 pub(super) fn planes(
     store: Arc<dyn Store>,
     committer: Committer,
+    bus: MemoryBus,
 ) -> (Router, Router, Arc<Inspected>) {
     let renderer = Renderer::new(Codings::ALL, NonZeroUsize::MIN);
     let inspected = Arc::new(Inspected::default());
@@ -111,6 +116,7 @@ pub(super) fn planes(
     let internal = internal::router(Internal {
         store,
         renderer,
+        bus: Arc::new(bus),
         inspect,
     });
     (public, internal, inspected)

@@ -40,7 +40,7 @@ async fn stalled(queue_max: usize) -> Stalled {
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(directory.path()).await.unwrap());
     let (sink, published) = mpsc::channel(64);
     let (committer, commit_loop) = Committer::new(Arc::clone(&store), queue_max, None, sink);
-    let (public, ..) = planes(Arc::clone(&store), committer.clone());
+    let (public, ..) = planes(Arc::clone(&store), committer.clone(), bus::MemoryBus::new());
     Stalled {
         public,
         store,
