@@ -7,7 +7,7 @@ use service::config::{ConfigExit, Environment};
 
 use crate::{
     config::{Config, PROGRAM},
-    export, import,
+    export, import, verify,
 };
 
 /// What the command line asks for.
@@ -19,6 +19,8 @@ pub(crate) enum Task {
     Import(import::Options),
     /// `pressrun export`.
     Export(export::Options),
+    /// `pressrun verify`.
+    Verify(verify::Options),
 }
 
 impl Task {
@@ -39,6 +41,7 @@ impl Task {
                 .map(Self::Import)
                 .map_err(refuse),
             Some(("export", given)) => Ok(Self::Export(export::Options::read(given))),
+            Some(("verify", given)) => Ok(Self::Verify(verify::Options::read(given))),
             Some((_, flags)) => Config::read(flags, environment).map(Self::dev),
             None => Config::read(&matches, environment).map(Self::dev),
         }
@@ -60,6 +63,7 @@ fn command() -> Command {
         .subcommand(dev)
         .subcommand(import::command())
         .subcommand(export::command())
+        .subcommand(verify::command())
 }
 
 /// Reads a URL whose path requests are added to.
@@ -113,10 +117,17 @@ mod tests {
     fn help_shows_every_command() {
         let help = read(&["--help"]).unwrap_err();
         assert_eq!(help.code(), 0);
-        for name in ["dev", "import", "export", "help", "--writer-listen"] {
+        for name in [
+            "dev",
+            "import",
+            "export",
+            "verify",
+            "help",
+            "--writer-listen",
+        ] {
             assert!(help.text().contains(name), "{name}: {}", help.text());
         }
-        for name in ["dev", "import", "export"] {
+        for name in ["dev", "import", "export", "verify"] {
             assert_eq!(read(&[name, "--help"]).unwrap_err().code(), 0);
             assert_eq!(read(&["help", name]).unwrap_err().code(), 0);
         }
@@ -135,11 +146,36 @@ mod tests {
             &["import", "f", "--lines-per-request", "0"],
             &["import", "f", "--lines-per-request", "10001"],
             &["export", "a", "b"],
+            &["verify", "--reader", "https://h"],
+            &["verify", "--wait", "3601"],
             &["dev", "import"],
             &["--data-dir", "/d", "import", "f"],
         ] {
             assert_eq!(read(arguments).unwrap_err().code(), 64, "{arguments:?}");
         }
+    }
+
+    #[test]
+    fn verify_takes_readers_and_has_defaults() {
+        let Ok(Task::Verify(verify)) = read(&["verify"]) else {
+            panic!("verify");
+        };
+        assert_eq!(
+            (verify.url.as_str(), verify.readers.len()),
+            ("http://127.0.0.1:9180", 0)
+        );
+        assert_eq!(verify.wait.as_secs(), 30);
+        let two = [
+            "verify",
+            "--reader",
+            "http://a:1/",
+            "--reader",
+            "http://b:2",
+        ];
+        let Ok(Task::Verify(verify)) = read(&two) else {
+            panic!("verify");
+        };
+        assert_eq!(verify.readers, ["http://a:1", "http://b:2"]);
     }
 
     #[test]

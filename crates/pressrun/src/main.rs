@@ -1,5 +1,5 @@
 //! The command `pressrun`: alone, or as `pressrun dev`, a writer and a reader in one process; and
-//! what carries documents in and out in bulk.
+//! what carries documents in and out in bulk, or compares them.
 
 mod command;
 mod config;
@@ -7,6 +7,7 @@ mod dev;
 mod export;
 mod import;
 mod progress;
+mod verify;
 mod welcome;
 
 #[cfg(test)]
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         }
         Ok(Task::Import(options)) => block_on(import::run(&options)),
         Ok(Task::Export(options)) => block_on(export::run(&options)),
+        Ok(Task::Verify(options)) => block_on(verify::run(&options)),
         Err(exit) => exit.report(),
     }
 }

@@ -14,3 +14,4 @@ mod redis_away;
 mod redis_loss;
 mod restore;
 mod truth;
+mod verify;
