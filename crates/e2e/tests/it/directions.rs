@@ -29,13 +29,14 @@ const WORKSPACE: &[(&str, &[&str])] = &[
         "loadtest",
         &["shared", "bus", "service", "reader", "testkit"],
     ),
+    ("chaos", &["shared", "testkit", "fleet"]),
     // Measured against: the reader's own catalog and answers behind other people's frameworks.
     ("baselines", &["bus", "reader"]),
 ];
 
 /// Packages that only some crates may know. A name that ends in `*` stands for all that begin so.
 const CONFINED: &[(&str, &[&str])] = &[
-    ("sqlx*", &["writer", "testkit", "fleet", "e2e"]),
+    ("sqlx*", &["writer", "testkit", "fleet", "chaos", "e2e"]),
     ("redis*", &["bus", "testkit"]),
     ("quick_cache", &["reader"]),
     ("async-compression", &["writer"]),
