@@ -67,6 +67,11 @@ async fn main() -> ExitCode {
             say(&format!("{}: {}", scenario.name, scenario.fault));
             let played = run(scenario).await;
             say(&report::line(scenario, &played));
+            if let Ok(verdict) = &played
+                && !verdict.findings().is_empty()
+            {
+                say(&verdict.logs.join("\n"));
+            }
             report.add(scenario, played);
         }
     }

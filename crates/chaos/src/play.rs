@@ -14,6 +14,9 @@ use crate::{
 /// How long the load runs on after everything has converged.
 const CALM: Duration = Duration::from_secs(2);
 
+/// Lines of each log that are kept.
+const LOG_LINES: usize = 60;
+
 /// What a fault leaves behind.
 #[derive(Debug)]
 pub(crate) struct Proof {
@@ -44,6 +47,8 @@ pub(crate) struct Verdict {
     pub(crate) failed: Vec<String>,
     pub(crate) stalest: Duration,
     pub(crate) converged: Duration,
+    /// The ends of what writers and readers have logged, for whoever looks for a reason.
+    pub(crate) logs: Vec<String>,
     /// What `pressrun verify` said, where readers differ.
     pub(crate) differences: Option<String>,
 }
@@ -100,7 +105,20 @@ pub(crate) async fn play(scenario: &'static Scenario) -> Verdict {
         stalest,
         converged,
         differences: verify(&stage).await,
+        logs: logs(&stage),
     }
+}
+
+/// The last lines of each process, with its address.
+fn logs(stage: &Stage) -> Vec<String> {
+    let nodes = stage.writers.iter().chain(&stage.readers);
+    let ends = nodes.map(|node| {
+        let log = node.process.log();
+        let lines: Vec<&str> = log.lines().collect();
+        let end = &lines[lines.len().saturating_sub(LOG_LINES)..];
+        format!("--- {}\n{}", node.listen, end.join("\n"))
+    });
+    ends.collect()
 }
 
 /// Holds every reader, and one started just now, against the database; what is said if they differ.

@@ -106,12 +106,22 @@ impl RedisServer {
     /// # Panics
     /// The server does not answer, or answers with an error or another type.
     pub async fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        let answer = self.try_command(words).await;
+        answer.unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    }
+
+    /// As [`Self::command`], of a server that may not answer yet, e.g. a replica that loads.
+    ///
+    /// # Errors
+    /// The server does not answer, or answers with an error or another type.
+    pub async fn try_command<T: redis::FromRedisValue>(
+        &self,
+        words: &[&str],
+    ) -> redis::RedisResult<T> {
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
-        command
-            .query_async(&mut self.connection().await)
-            .await
-            .unwrap_or_else(|error| panic!("{words:?}: {error}"))
+        let mut connection = self.try_connection().await?;
+        command.query_async(&mut connection).await
     }
 
     /// Sets a field of a hash to any octets.
