@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 N ?= 3
 
-.PHONY: help run build test bench budget lint fmt doc deny ci clean start stop health logs scale-readers test-write demo
+.PHONY: help run build test chaos bench budget lint fmt doc deny ci clean start stop health logs scale-readers test-write demo
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 15
@@ -24,6 +24,12 @@ test: ## Run every test; installs PostgreSQL, Redis and HAProxy if they are miss
 	scripts/install-test-servers
 	$(CARGO) build --workspace --bins --locked
 	$(CARGO) test --workspace --locked
+
+# The same build as the tests': with debug assertions.
+chaos: ## Make every fault happen to real processes under load; SCENARIOS names some of them, OUT the table's file
+	scripts/install-test-servers
+	$(CARGO) build --workspace --bins --locked
+	$(CARGO) run --locked -p chaos -- $(SCENARIOS) --out $(or $(OUT),loadtest/results/chaos-$(shell date -u +%F).md)
 
 bench: ## Measure reads, waits and memory against baselines; see loadtest/README.md
 	loadtest/run

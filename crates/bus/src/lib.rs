@@ -24,5 +24,7 @@ pub use error::BusError;
 pub use follower::{BucketRead, Follower, Lookup, Replay, SnapshotReader};
 pub use memory::MemoryBus;
 pub use meta::{Build, Meta};
-pub use publisher::{Begin, Held, Names, Publication, PublishOutcome, Publisher, Refusal};
+pub use publisher::{
+    Begin, Held, Names, Publication, PublishOutcome, Publisher, Refusal, Registration,
+};
 pub use subscription::{FeedEvent, Subscription};

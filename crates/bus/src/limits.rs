@@ -28,6 +28,9 @@ pub const REPLAY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Upper bound on the buckets of a snapshot: with 512 documents in each, 33 million documents.
 pub const BUCKETS_MAX: u32 = 65_536;
 
+/// Upper bound on the registered readers that are listed. Of more, any may be left out.
+pub const READERS_MAX: usize = 4096;
+
 /// Upper bound on a reader's status, in octets. Larger ones are refused.
 pub const STATUS_BYTES_MAX: usize = 64 * 1024;
 

@@ -108,6 +108,15 @@ pub struct Names {
     pub strangers: u64,
 }
 
+/// What a reader has said of itself.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Registration {
+    /// Its id.
+    pub reader: String,
+    /// Its status, in JSON.
+    pub status: String,
+}
+
 /// Stores envelopes in the bus and sends them to followers.
 ///
 /// Every operation has a deadline of its own and gives [`BusError::Timeout`] beyond it. None
@@ -215,6 +224,14 @@ pub trait Publisher: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// The bus is away.
     async fn probes(&self) -> Result<Vec<Probe>, BusError>;
+
+    /// What readers have registered with [`crate::Follower::register`] and is still in force, by
+    /// reader; at most [`crate::limits::READERS_MAX`]. Costs a walk through the names of all that
+    /// the bus holds: for operators, not for every beat.
+    ///
+    /// # Errors
+    /// The bus is away.
+    async fn readers(&self) -> Result<Vec<Registration>, BusError>;
 
     /// Sends a heartbeat to all followers.
     ///

@@ -14,6 +14,7 @@ mod keys;
 mod lookup;
 mod meta;
 mod publish;
+mod readers;
 mod rebuild;
 mod replay;
 pub(crate) mod resp;

@@ -7,7 +7,7 @@ use service::config::{ConfigExit, Environment};
 
 use crate::{
     config::{Config, PROGRAM},
-    export, import, token,
+    export, import, token, verify,
 };
 
 /// What the command line asks for.
@@ -21,6 +21,8 @@ pub(crate) enum Task {
     Export(export::Options),
     /// `pressrun token new`.
     Token(token::Options),
+    /// `pressrun verify`.
+    Verify(verify::Options),
 }
 
 impl Task {
@@ -44,6 +46,7 @@ impl Task {
             Some(("token", given)) => token::Options::read(&mut command, given)
                 .map(Self::Token)
                 .map_err(refuse),
+            Some(("verify", given)) => Ok(Self::Verify(verify::Options::read(given))),
             Some((_, flags)) => Config::read(flags, environment).map(Self::dev),
             None => Config::read(&matches, environment).map(Self::dev),
         }
@@ -66,6 +69,7 @@ fn command() -> Command {
         .subcommand(import::command())
         .subcommand(export::command())
         .subcommand(token::command())
+        .subcommand(verify::command())
 }
 
 /// Reads a URL whose path requests are added to.
@@ -124,12 +128,13 @@ mod tests {
             "import",
             "export",
             "token",
+            "verify",
             "help",
             "--writer-listen",
         ] {
             assert!(help.text().contains(name), "{name}: {}", help.text());
         }
-        for name in ["dev", "import", "export", "token"] {
+        for name in ["dev", "import", "export", "token", "verify"] {
             assert_eq!(read(&[name, "--help"]).unwrap_err().code(), 0);
             assert_eq!(read(&["help", name]).unwrap_err().code(), 0);
         }
@@ -148,6 +153,8 @@ mod tests {
             &["import", "f", "--lines-per-request", "0"],
             &["import", "f", "--lines-per-request", "10001"],
             &["export", "a", "b"],
+            &["verify", "--reader", "https://h"],
+            &["verify", "--wait", "3601"],
             &["dev", "import"],
             &["token"],
             &["token", "new"],
@@ -159,6 +166,29 @@ mod tests {
         ] {
             assert_eq!(read(arguments).unwrap_err().code(), 64, "{arguments:?}");
         }
+    }
+
+    #[test]
+    fn verify_takes_readers_and_has_defaults() {
+        let Ok(Task::Verify(verify)) = read(&["verify"]) else {
+            panic!("verify");
+        };
+        assert_eq!(
+            (verify.url.as_str(), verify.readers.len()),
+            ("http://127.0.0.1:9180", 0)
+        );
+        assert_eq!(verify.wait.as_secs(), 30);
+        let two = [
+            "verify",
+            "--reader",
+            "http://a:1/",
+            "--reader",
+            "http://b:2",
+        ];
+        let Ok(Task::Verify(verify)) = read(&two) else {
+            panic!("verify");
+        };
+        assert_eq!(verify.readers, ["http://a:1", "http://b:2"]);
     }
 
     #[test]

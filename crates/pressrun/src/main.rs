@@ -1,5 +1,5 @@
 //! The command `pressrun`: alone, or as `pressrun dev`, a writer and a reader in one process; and
-//! what carries documents in and out in bulk.
+//! what carries documents in and out in bulk, or compares them.
 
 mod command;
 mod config;
@@ -8,6 +8,7 @@ mod export;
 mod import;
 mod progress;
 mod token;
+mod verify;
 mod welcome;
 
 #[cfg(test)]
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Ok(Task::Import(options)) => block_on(import::run(&options)),
         Ok(Task::Export(options)) => block_on(export::run(&options)),
         Ok(Task::Token(options)) => token::run(&options),
+        Ok(Task::Verify(options)) => block_on(verify::run(&options)),
         Err(exit) => exit.report(),
     }
 }

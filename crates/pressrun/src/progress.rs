@@ -13,8 +13,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// The exit status where some lines failed.
 pub(crate) const SOME_FAILED: u8 = 1;
 
+/// The exit status where a reader differs from the database.
+pub(crate) const DIFFERS: u8 = 1;
+
 /// The exit status where the command could not go on.
-const STOPPED: u8 = 2;
+pub(crate) const STOPPED: u8 = 2;
 
 /// How often there is a line where no bar can be drawn.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -99,6 +102,12 @@ fn style(template: &str) -> ProgressStyle {
 pub(crate) fn say(text: fmt::Arguments<'_>) {
     // Nobody is left to tell where that cannot be written.
     drop(writeln!(io::stderr(), "{text}"));
+}
+
+/// Writes a line to standard output: what the command was asked for.
+pub(crate) fn print(text: fmt::Arguments<'_>) {
+    // As for standard error.
+    drop(writeln!(io::stdout(), "{text}"));
 }
 
 /// Says why the command could not go on, with every cause, and gives the exit status.

@@ -123,6 +123,15 @@ impl App {
         self.admin.local_addr()
     }
 
+    /// How others reach the admin plane, as far as that is known.
+    fn admin_url(&self) -> Option<String> {
+        self.config.admin_url.clone().or_else(|| {
+            let address = self.admin_address().ok()?;
+            let is_one = !address.ip().is_unspecified();
+            is_one.then(|| format!("http://{address}"))
+        })
+    }
+
     /// Starts every thread. They end by themselves once the lifecycle closes.
     ///
     /// # Errors
@@ -150,10 +159,14 @@ impl App {
         let (reading, writing) = catalog(CatalogConfig { bytes_max: None });
         let progress = Progress::new(State::Connecting.as_str(), self.source);
         let (reaching, reached) = reached();
+        let status = StatusCell::new(&self.config.id, reading, progress);
         Parts {
             reaching,
             reached,
-            status: StatusCell::new(&self.config.id, reading, progress),
+            status: match self.admin_url() {
+                Some(url) => status.reached_at(&url),
+                None => status,
+            },
             catalog: writing,
             data: Server::new(Limits::STANDARD, self.lifecycle.clone()),
             counts: self.lanes.iter().map(|_| LaneCounts::default()).collect(),

@@ -22,6 +22,12 @@ pub const SETTINGS: &[Setting] = &[
         "Address and port of liveness, readiness, metrics and status",
     ),
     Setting::new(
+        "READER_ADMIN_URL",
+        None,
+        "The admin plane as the fleet reaches it, http://HOST[:PORT]; by default READER_ADMIN_LISTEN \
+         where that names one address",
+    ),
+    Setting::new(
         "READER_THREADS",
         None,
         "Threads that answer reads, 1 to 1024; by default one per core",
@@ -82,6 +88,9 @@ pub struct ReaderConfig {
     pub listen: SocketAddr,
     /// `READER_ADMIN_LISTEN`: the admin plane. Default `127.0.0.1:9181`.
     pub admin_listen: SocketAddr,
+    /// `READER_ADMIN_URL`: where the rest of the fleet reaches the admin plane. Default: its own
+    /// address, or none where it listens on all of them.
+    pub admin_url: Option<String>,
     /// `READER_THREADS`: data threads, 1 to 1024. Default: the cores this process may use.
     pub threads: NonZero<usize>,
     /// `READER_CACHE_CONTROL` on documents. Default `no-cache`.
@@ -147,6 +156,7 @@ impl ReaderConfig {
     pub fn read(settings: &mut Settings) -> Result<Self, Rejected> {
         let listen = settings.address("READER_LISTEN");
         let admin_listen = settings.address("READER_ADMIN_LISTEN");
+        let admin_url = settings.optional("READER_ADMIN_URL", admin_url);
         let threads = settings.optional("READER_THREADS", threads);
         let cache_control = settings.required("READER_CACHE_CONTROL", header_value);
         let id = settings.optional("READER_ID", reader_id);
@@ -155,6 +165,7 @@ impl ReaderConfig {
         Ok(Self {
             listen: listen?,
             admin_listen: admin_listen?,
+            admin_url: admin_url?,
             threads: threads?.unwrap_or_else(cores),
             cache_control: cache_control?,
             id: id?.unwrap_or_else(|| format!("reader-{:08x}", fastrand::u32(..))),
@@ -162,6 +173,11 @@ impl ReaderConfig {
             yardsticks: yardsticks?,
         })
     }
+}
+
+fn admin_url(text: &str) -> Result<String, String> {
+    let url = values::url_of(&["http"])(text)?;
+    Ok(url.expose().trim_end_matches('/').to_owned())
 }
 
 fn threads(text: &str) -> Result<NonZero<usize>, String> {

@@ -9,6 +9,7 @@ pub mod at_least;
 pub mod conditional;
 pub mod counters;
 pub mod data;
+mod digest;
 pub mod freshness;
 pub mod negotiate;
 pub mod respond;

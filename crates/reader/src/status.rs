@@ -84,6 +84,7 @@ impl Progress {
 pub struct StatusCell {
     progress: Arc<Mutex<Progress>>,
     reader: Arc<str>,
+    admin_url: Option<Arc<str>>,
     catalog: Catalog,
 }
 
@@ -93,8 +94,16 @@ impl StatusCell {
         Self {
             progress: Arc::new(Mutex::new(progress)),
             reader: Arc::from(reader),
+            admin_url: None,
             catalog,
         }
+    }
+
+    /// The same, of a reader whose admin plane others reach by this URL.
+    #[must_use]
+    pub fn reached_at(mut self, admin_url: &str) -> Self {
+        self.admin_url = Some(Arc::from(admin_url));
+        self
     }
 
     /// Replaces what was known.
@@ -132,6 +141,7 @@ impl StatusCell {
             scrubs: progress.scrubs,
             repairs: progress.repairs,
             reader: String::from(&*self.reader),
+            admin_url: self.admin_url.as_deref().map(str::to_owned),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
@@ -185,6 +195,8 @@ pub struct ReaderStatus {
     pub repairs: u64,
     /// The reader's id on the bus.
     pub reader: String,
+    /// The URL by which others reach its admin plane.
+    pub admin_url: Option<String>,
     /// The program's version.
     pub version: String,
 }

@@ -9,6 +9,7 @@
 
 pub mod codec;
 pub mod coding;
+pub mod digest;
 pub mod entity_tag;
 pub mod envelope;
 pub mod feed;

@@ -3,6 +3,7 @@
 
 mod batch;
 mod coding;
+mod digest;
 mod entity_tag;
 mod golden;
 mod key;

@@ -4,6 +4,7 @@
 //! `HAProxy` on free ports in temporary directories, and they end with it, however it ends.
 
 pub mod builders;
+pub mod cable;
 pub mod haproxy;
 pub mod postgres;
 pub mod process;

@@ -5,9 +5,10 @@ use std::{
     io,
     path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
-use redis::{Client, InfoDict, aio::MultiplexedConnection};
+use redis::{AsyncConnectionConfig, Client, InfoDict, aio::MultiplexedConnection};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -18,6 +19,9 @@ use crate::{
 
 /// How many ports are tried until one is still free when the server binds it.
 const PORT_ATTEMPTS_MAX: usize = 10;
+
+/// How long a command of a test may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 static SHARED: OnceCell<RedisServer> = OnceCell::const_new();
 static NAMESPACES: AtomicU64 = AtomicU64::new(0);
@@ -102,12 +106,33 @@ impl RedisServer {
     /// # Panics
     /// The server does not answer, or answers with an error or another type.
     pub async fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        let answer = self.try_command(words).await;
+        answer.unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    }
+
+    /// As [`Self::command`], of a server that may not answer yet, e.g. a replica that loads.
+    ///
+    /// # Errors
+    /// The server does not answer, or answers with an error or another type.
+    pub async fn try_command<T: redis::FromRedisValue>(
+        &self,
+        words: &[&str],
+    ) -> redis::RedisResult<T> {
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
-        command
-            .query_async(&mut self.connection().await)
-            .await
-            .unwrap_or_else(|error| panic!("{words:?}: {error}"))
+        let mut connection = self.try_connection().await?;
+        command.query_async(&mut connection).await
+    }
+
+    /// Sets a field of a hash to any octets.
+    ///
+    /// # Panics
+    /// The server does not answer, or there is something else under that key.
+    pub async fn store_field(&self, key: &str, field: &str, octets: &[u8]) {
+        let mut command = redis::cmd("HSET");
+        command.arg(key).arg(field).arg(octets);
+        let stored = command.exec_async(&mut self.connection().await).await;
+        stored.unwrap_or_else(|error| panic!("HSET {key} {field}: {error}"));
     }
 
     /// Sends a signal, e.g. `"STOP"` or `"CONT"`.
@@ -165,8 +190,10 @@ impl RedisServer {
     }
 
     async fn try_connection(&self) -> redis::RedisResult<MultiplexedConnection> {
+        // The library's own patience, 0.5 s, is too little where tests share few cores.
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
         Client::open(self.url())?
-            .get_multiplexed_async_connection()
+            .get_multiplexed_async_connection_with_config(&config)
             .await
     }
 }

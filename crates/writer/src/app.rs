@@ -81,7 +81,7 @@ impl Planes {
         }
     }
 
-    fn open(&self, parts: &Parts, access: Access, lifecycle: &Lifecycle) {
+    fn open(&self, parts: &Parts, bus: Arc<dyn Publisher>, access: Access, lifecycle: &Lifecycle) {
         let connections = self.public_server.counters();
         let inspect: Arc<dyn Inspect> = Arc::new(Inspector::new(
             parts.clone(),
@@ -92,6 +92,7 @@ impl Planes {
         self.internal.open(internal::router(Internal {
             store: Arc::clone(&parts.store),
             renderer: Renderer::new(parts.renderer.codings(), NonZeroUsize::MIN),
+            bus,
             inspect: Arc::clone(&inspect),
         }));
         self.public.open(http::router(Backend {
@@ -182,8 +183,8 @@ impl App {
             changes_kept,
             ..
         } = self.config;
-        let mut engine = Engine::start(codings, changes_kept, store, self.bus).await;
-        planes.open(engine.parts(), self.access, &self.lifecycle);
+        let mut engine = Engine::start(codings, changes_kept, store, Arc::clone(&self.bus)).await;
+        planes.open(engine.parts(), self.bus, self.access, &self.lifecycle);
         info!("taking writes");
         tokio::select! {
             ended = all_ended(&mut servers) => ended?,

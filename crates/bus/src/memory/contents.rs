@@ -18,6 +18,8 @@ pub(super) struct Contents {
     pub(super) pending: BTreeMap<u64, Slot>,
     /// By reader.
     pub(super) probes: HashMap<String, u64>,
+    /// Statuses, by reader. Whoever registers here lives as long as the bus, so they stay.
+    pub(super) readers: BTreeMap<String, String>,
 }
 
 /// One part of the snapshot.

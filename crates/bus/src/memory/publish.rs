@@ -12,7 +12,8 @@ use super::{
 };
 use crate::{
     Begin, Build, BusError, Held, Meta, Names, Publication, PublishOutcome, Publisher, Refusal,
-    limits::{ADVANCE_MAX, INLINE_BYTES_MAX, LOG_SEGMENT_SLOTS, PENDING_MAX},
+    Registration,
+    limits::{ADVANCE_MAX, INLINE_BYTES_MAX, LOG_SEGMENT_SLOTS, PENDING_MAX, READERS_MAX},
     stored::sequence_of,
 };
 
@@ -97,6 +98,17 @@ impl Publisher for MemoryBus {
             .map(|(reader, &nonce)| Probe {
                 reader: reader.clone(),
                 nonce,
+            })
+            .collect())
+    }
+
+    async fn readers(&self) -> Result<Vec<Registration>, BusError> {
+        let state = self.state()?;
+        let readers = state.contents.readers.iter().take(READERS_MAX);
+        Ok(readers
+            .map(|(reader, status)| Registration {
+                reader: reader.clone(),
+                status: status.clone(),
             })
             .collect())
     }

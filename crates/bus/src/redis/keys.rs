@@ -53,6 +53,16 @@ impl Keys {
         format!("{}reader:{reader}", self.tag)
     }
 
+    /// What SCAN is to look for to meet the statuses of all readers.
+    pub(super) fn readers_pattern(&self) -> String {
+        self.reader("*")
+    }
+
+    /// The reader whose status lies under this key.
+    pub(super) fn reader_of<'a>(&self, key: &'a str) -> Option<&'a str> {
+        key.strip_prefix(&self.tag)?.strip_prefix("reader:")
+    }
+
     /// Hash: slots ahead of their turn, with their links.
     pub(super) fn pending(&self, build: Build) -> String {
         format!("{}pending:{}", self.tag, build_text(build))

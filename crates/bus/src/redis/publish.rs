@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     Begin, Build, BusError, Held, Meta, Names, Publication, PublishOutcome, Publisher, Refusal,
+    Registration,
     limits::{ADVANCE_MAX, BUCKETS_MAX, INLINE_BYTES_MAX, LOG_SEGMENT_SLOTS, PENDING_MAX},
     stored::sequence_of,
 };
@@ -142,6 +143,10 @@ impl Publisher for RedisBus {
         Ok(probes
             .map(|(reader, nonce)| Probe { reader, nonce })
             .collect())
+    }
+
+    async fn readers(&self) -> Result<Vec<Registration>, BusError> {
+        self.list_readers().await
     }
 
     async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<(), BusError> {

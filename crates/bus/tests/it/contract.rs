@@ -87,6 +87,7 @@ macro_rules! contract {
             feed::larger_envelope_becomes_a_notice_and_replay_fetches_it
             feed::heartbeat_and_probes_travel
             feed::probes_are_bounded
+            feed::registered_readers_are_listed_with_their_latest_status
             feed::reader_ids_and_statuses_are_held_against_their_limits
             feed::slow_follower_sees_the_end_not_silence
         }

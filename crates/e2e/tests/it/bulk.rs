@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use testkit::{eventually, process::ServerProcess};
 
-use crate::fleet::{binary, loopback};
+use fleet::{binary, loopback};
 
 const DOCUMENTS: u32 = 20_000;
 

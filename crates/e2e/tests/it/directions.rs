@@ -20,6 +20,8 @@ const WORKSPACE: &[(&str, &[&str])] = &[
         "pressrun",
         &["shared", "bus", "service", "telemetry", "writer", "reader"],
     ),
+    // Whole-system tests and chaos start processes by it.
+    ("fleet", &["testkit"]),
     ("e2e", &[]),
     // Programs for developers. The load test starts its servers as tests do, fills a bus with more
     // documents than a writer would commit in the time, and drives what a reader is made of.
@@ -27,13 +29,14 @@ const WORKSPACE: &[(&str, &[&str])] = &[
         "loadtest",
         &["shared", "bus", "service", "reader", "testkit"],
     ),
+    ("chaos", &["shared", "testkit", "fleet"]),
     // Measured against: the reader's own catalog and answers behind other people's frameworks.
     ("baselines", &["bus", "reader"]),
 ];
 
 /// Packages that only some crates may know. A name that ends in `*` stands for all that begin so.
 const CONFINED: &[(&str, &[&str])] = &[
-    ("sqlx*", &["writer", "testkit", "e2e"]),
+    ("sqlx*", &["writer", "testkit", "fleet", "chaos", "e2e"]),
     ("redis*", &["bus", "testkit"]),
     ("quick_cache", &["reader"]),
     ("async-compression", &["writer"]),

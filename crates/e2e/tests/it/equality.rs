@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 
-use crate::{
-    fleet::{Fleet, Node},
-    truth::Truth,
-};
+use fleet::{Fleet, Node};
+
+use crate::truth::Truth;
 
 const CLIENTS: usize = 64;
 const DOCUMENTS_PER_CLIENT: u32 = 31;

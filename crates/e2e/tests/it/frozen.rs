@@ -6,8 +6,9 @@ use serde_json::json;
 use testkit::{eventually, proxy::Proxy};
 use tokio::time::{Instant, sleep};
 
+use fleet::{Fleet, Node};
+
 use crate::{
-    fleet::{Fleet, Node},
     load::{Load, report},
     truth::Truth,
 };

@@ -13,7 +13,7 @@ use testkit::{
 };
 
 use self::load::Load;
-use crate::fleet::{Fleet, Node};
+use fleet::{Fleet, Node};
 
 /// Clients that read all the time.
 const CLIENTS: usize = 4;

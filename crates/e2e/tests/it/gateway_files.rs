@@ -6,7 +6,7 @@ use std::{collections::HashMap, net::SocketAddr, path::Path};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::fleet::{Fleet, Node};
+use fleet::{Fleet, Node};
 
 /// What the gateway may use: nothing that changes octets below their entity tags.
 const PLUGINS: &[&str] = &["request-id", "prometheus"];

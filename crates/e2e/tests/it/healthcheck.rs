@@ -4,7 +4,7 @@ use std::process::Command;
 
 use testkit::eventually;
 
-use crate::fleet::{Fleet, Node, binary};
+use fleet::{Fleet, Node, binary};
 
 /// The exit status of a check given the node's own setting, and what it printed.
 fn check(program: &str, variable: &str, node: &Node) -> (Option<i32>, String) {

@@ -9,7 +9,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use crate::fleet::Fleet;
+use fleet::Fleet;
 
 /// Clients that write, each documents of its own.
 const WRITERS: u32 = 8;

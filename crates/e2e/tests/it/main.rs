@@ -4,7 +4,6 @@
 mod bulk;
 mod directions;
 mod equality;
-mod fleet;
 mod frozen;
 mod gateway;
 mod gateway_files;
@@ -16,3 +15,4 @@ mod redis_loss;
 mod restore;
 mod retries;
 mod truth;
+mod verify;

@@ -4,7 +4,7 @@ mod dev;
 mod ends;
 mod servers;
 
-use crate::fleet::Node;
+use fleet::Node;
 
 /// How often a node has logged this so far.
 fn logged(node: &Node, words: &str) -> usize {

@@ -4,8 +4,9 @@ use std::{net::SocketAddr, time::Duration};
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use fleet::{Fleet, Node};
+
 use crate::{
-    fleet::{Fleet, Node},
     load::{Load, report},
     truth::Truth,
 };

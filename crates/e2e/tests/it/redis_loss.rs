@@ -6,8 +6,9 @@ use std::{net::SocketAddr, time::Duration};
 use testkit::eventually;
 use tokio::time::{Instant, sleep};
 
+use fleet::{Fleet, Node};
+
 use crate::{
-    fleet::{Fleet, Node},
     load::{Load, report},
     truth::Truth,
 };

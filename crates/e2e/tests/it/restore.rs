@@ -3,10 +3,9 @@
 use serde_json::json;
 use testkit::{Postgres, eventually};
 
-use crate::{
-    fleet::{Fleet, Node},
-    truth::Truth,
-};
+use fleet::{Fleet, Node};
+
+use crate::truth::Truth;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_move_to_the_restored_history_by_themselves() {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use testkit::eventually;
 
-use crate::fleet::{Fleet, Node};
+use fleet::{Fleet, Node};
 
 /// Reads side by side.
 const READS_AT_ONCE: usize = 64;

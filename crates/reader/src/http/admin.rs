@@ -13,7 +13,7 @@ use http::{HeaderValue, header};
 use service::{Kind, Problem};
 use tokio::time::Instant;
 
-use super::DrainCheck;
+use super::{DrainCheck, digest};
 use crate::{
     catalog::Catalog,
     status::{STATUS_SCHEMA, StatusCell},
@@ -25,7 +25,7 @@ const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 /// What the admin plane tells about. Cloning it copies pointers.
 #[derive(Clone)]
 pub struct AdminPlane {
-    /// Asked whether it is ready.
+    /// Asked whether it is ready, and for `/digest`.
     pub catalog: Catalog,
     /// Asked for `/status`.
     pub status: StatusCell,
@@ -52,6 +52,7 @@ pub fn router(plane: AdminPlane) -> Router {
         .route("/metrics", get(metrics))
         .route("/status", get(status))
         .route("/status/schema", get(schema))
+        .merge(digest::routes(plane.catalog.clone(), plane.status.clone()))
         .fallback(async || Problem::new(Kind::NoSuchRoute, "there is no such route"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed("GET, HEAD"))
         .with_state(plane)
@@ -88,7 +89,7 @@ async fn schema() -> Response {
     unstored("application/schema+json", STATUS_SCHEMA.to_owned())
 }
 
-fn unstored(content_type: &'static str, text: String) -> Response {
+pub(super) fn unstored(content_type: &'static str, text: String) -> Response {
     let mut response = ([(header::CONTENT_TYPE, content_type)], text).into_response();
     forbid_storing(&mut response);
     response

@@ -10,6 +10,10 @@ use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
+use shared::{
+    Change, EntityTag,
+    digest::{Digest, DocumentState, Listing},
+};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
@@ -98,7 +102,14 @@ async fn unknown_routes_and_methods_are_problems() {
         text.contains("urn:pressrun:problem:no-such-route"),
         "{text}"
     );
-    for target in ["/livez", "/readyz", "/metrics", "/status", "/status/schema"] {
+    for target in [
+        "/livez",
+        "/readyz",
+        "/metrics",
+        "/status",
+        "/status/schema",
+        "/digest",
+    ] {
         let (status, headers, text) = ask(&fixture.plane, "POST", target).await;
         assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED, "{target}");
         assert_eq!(headers.get_all(header::ALLOW).iter().count(), 1, "{target}");
@@ -148,6 +159,62 @@ async fn status_tells_position_head_and_lag() {
         assert_eq!(status[name], expected, "{name}");
     }
     assert!(status["bytes"].as_u64().unwrap() > 0);
+}
+
+#[tokio::test]
+async fn digest_tells_what_is_held_at_the_position() {
+    let mut fixture = fixture();
+    check(&fixture.plane, "/digest?buckets=3", 400).await;
+    check(&fixture.plane, "/digest?buckets=4", 503).await;
+    fixture.writer.apply(&put("posts/a", 1, "{}"), None);
+    fixture.writer.apply(&put("posts/b", 2, "{}"), None);
+    fixture.writer.apply(&delete("posts/b", 3), None);
+    fixture.plane.status.set(Progress {
+        position: Some(at(3)),
+        ..Progress::new("following", "redis")
+    });
+    let held = put("posts/a", 1, "{}");
+    let state = DocumentState {
+        sequence: held.position.sequence,
+        version: held.version,
+        expires_at: None,
+        tag: Some(EntityTag::of(b"{}")),
+    };
+
+    let (status, _, text) = ask(&fixture.plane, "GET", "/digest?buckets=4").await;
+    assert_eq!(status, StatusCode::OK);
+    let mut expected = Digest::empty(at(3), 4);
+    expected.add("posts/a", &state);
+    assert_eq!(Digest::from_text(&text), Ok(expected));
+
+    let bucket = held.key.bucket(4);
+    for (asked, documents) in [(bucket, vec![(held.key, state)]), (bucket ^ 1, vec![])] {
+        let target = format!("/digest?buckets=4&of={asked}");
+        let (_, _, text) = ask(&fixture.plane, "GET", &target).await;
+        let expected = Listing {
+            position: at(3),
+            documents: documents.into_iter().collect(),
+        };
+        assert_eq!(Listing::from_text(&text), Ok(expected), "{target}");
+    }
+}
+
+#[tokio::test]
+async fn digest_has_no_tag_of_octets_that_theirs_does_not_name() {
+    let mut fixture = fixture();
+    let mut damaged = put("posts/a", 1, "{}");
+    let Change::Put(representations) = &mut damaged.change else {
+        panic!("a put");
+    };
+    representations[0].tag = EntityTag::of(b"[]");
+    fixture.writer.apply(&damaged, None);
+    fixture.plane.status.set(Progress {
+        position: Some(at(1)),
+        ..Progress::new("following", "redis")
+    });
+    let (_, _, text) = ask(&fixture.plane, "GET", "/digest?buckets=1&of=0").await;
+    let listing = Listing::from_text(&text).unwrap();
+    assert_eq!(listing.documents[&damaged.key].tag, None);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! It has a listener of its own and is not meant for strangers: who reaches it can read every
 //! document and make the writer look at its history.
 
+mod digest;
 mod feed;
 mod frames;
 mod snapshot;
@@ -16,6 +17,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use bus::Publisher;
 use http::header;
 use service::{Kind, Problem};
 
@@ -47,6 +49,8 @@ pub struct Internal {
     pub store: Arc<dyn Store>,
     /// Where they are rendered. One of its own keeps a reader's hydration from slowing writes.
     pub renderer: Renderer,
+    /// Where readers have registered.
+    pub bus: Arc<dyn Publisher>,
     /// What the rest asks.
     pub inspect: Arc<dyn Inspect>,
 }
@@ -61,6 +65,7 @@ pub fn router(internal: Internal) -> Router {
         .route("/status", only(read_only, get(status::show)))
         .route("/internal/feed", only(read_only, get(feed::page)))
         .route("/internal/snapshot", only(read_only, get(snapshot::stream)))
+        .route("/internal/digest", only(read_only, get(digest::answer)))
         .with_state(Arc::new(internal));
     layers::harden(routes)
 }

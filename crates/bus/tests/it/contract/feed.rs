@@ -1,7 +1,7 @@
 //! What travels on the feed.
 
 use bus::{
-    BusError, FeedEvent, Publication,
+    BusError, FeedEvent, Publication, Registration,
     limits::{INLINE_BYTES_MAX, STATUS_BYTES_MAX},
 };
 use shared::{
@@ -136,6 +136,27 @@ pub(crate) async fn probes_are_bounded(bus: Subject) {
             .iter()
             .any(|probe| probe.reader == "reader-7" && probe.nonce == 3)
     );
+}
+
+pub(crate) async fn registered_readers_are_listed_with_their_latest_status(bus: Subject) {
+    // Other keys lie beside them.
+    let build = bus.complete_at(0).await;
+    bus.publish_range(build, 1, 3).await;
+    assert_eq!(bus.publisher.readers().await.expect("the bus answers"), []);
+    for (reader, status) in [("b", "{}"), ("a*", "1"), ("b", r#"{"é":2}"#)] {
+        let registered = bus.follower.register(reader, status).await;
+        registered.expect("the bus answers");
+    }
+    let mut readers = bus.publisher.readers().await.expect("the bus answers");
+    readers.sort();
+    let expected = [("a*", "1"), ("b", r#"{"é":2}"#)].map(|(reader, status)| Registration {
+        reader: reader.to_owned(),
+        status: status.to_owned(),
+    });
+    assert_eq!(readers, expected);
+
+    bus.faults.lose_everything().await;
+    assert_eq!(bus.publisher.readers().await.expect("the bus answers"), []);
 }
 
 pub(crate) async fn reader_ids_and_statuses_are_held_against_their_limits(bus: Subject) {

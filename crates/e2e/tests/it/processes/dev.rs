@@ -7,7 +7,7 @@ use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use testkit::{eventually, process::ServerProcess};
 
-use crate::fleet::{binary, loopback, start};
+use fleet::{binary, loopback, start};
 
 /// One process over a data directory.
 struct Dev {

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::logged;
-use crate::fleet::{Fleet, Node, binary};
+use fleet::{Fleet, Node, binary};
 
 #[test]
 fn bad_configuration_ends_with_64_and_all_problems() {

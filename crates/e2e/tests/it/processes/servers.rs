@@ -3,7 +3,7 @@
 use testkit::{eventually, postgres::Postgres};
 
 use super::logged;
-use crate::fleet::Fleet;
+use fleet::Fleet;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn processes_wait_for_servers_that_are_not_there_yet() {

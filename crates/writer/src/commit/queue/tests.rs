@@ -24,6 +24,7 @@ fn push(queue: &Queue, number: usize) -> Answer {
             key: ResourceKey::parse("posts", &number.to_string()).unwrap(),
             action: Action::Delete,
             precondition: Precondition::None,
+            retry: None,
         },
         representations: Vec::new(),
         answer,

@@ -1,13 +1,16 @@
 //! `/status`: the writer at a glance.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+use bus::Publisher;
 use http::header;
 use serde::Serialize;
+use serde_json::Value;
+use tokio::time::timeout;
 
 use super::Internal;
 
@@ -40,12 +43,40 @@ pub struct Status {
     pub tokens_fault: Option<String>,
 }
 
+/// How long the bus may take to list the readers.
+const READERS_PATIENCE: Duration = Duration::from_millis(500);
+
+/// The answer.
+#[derive(Debug, Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    status: Status,
+    /// The statuses of the readers registered with the bus; `null` while it is away.
+    readers: Option<Vec<Value>>,
+}
+
 pub(super) async fn show(State(internal): State<Arc<Internal>>) -> Response {
-    // Cannot fail: numbers, booleans and texts.
-    let content = serde_json::to_vec(&internal.inspect.status()).unwrap_or_default();
+    let shown = Shown {
+        status: internal.inspect.status(),
+        readers: readers(&*internal.bus).await,
+    };
+    // Cannot fail: all keys are texts.
+    let content = serde_json::to_vec(&shown).unwrap_or_default();
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "no-store"),
     ];
     (headers, content).into_response()
+}
+
+async fn readers(bus: &dyn Publisher) -> Option<Vec<Value>> {
+    let registered = timeout(READERS_PATIENCE, bus.readers()).await.ok()?.ok()?;
+    let statuses = registered.iter().filter_map(|one| {
+        let status = serde_json::from_str(&one.status);
+        if status.is_err() {
+            tracing::warn!(reader = one.reader, "a reader's status is not JSON");
+        }
+        status.ok()
+    });
+    Some(statuses.collect())
 }

@@ -2,9 +2,15 @@
 
 use std::sync::atomic::Ordering;
 
+use bus::Follower;
+use http::StatusCode;
 use serde_json::json;
+use shared::{
+    EntityTag, ResourceKey, Sequence, Version,
+    digest::{Digest, DocumentState, Listing},
+};
 
-use super::site::{request, send, site};
+use super::site::{Answer, request, send, site};
 
 #[tokio::test]
 async fn live_and_ready_tell_apart() {
@@ -42,11 +48,62 @@ async fn status_has_its_members() {
         json!({
             "release": "0.0.0", "ready": true, "draining": false, "epoch": 7, "head": 3,
             "published_through": null, "leader": true, "term": 1, "queue_depth": 0,
-            "queue_max": 4096,
-            "tokens": null,
-            "tokens_fault": null,
+            "queue_max": 4096, "tokens": null, "tokens_fault": null, "readers": [],
         })
     );
+}
+
+#[tokio::test]
+async fn registered_readers_are_shown() {
+    let site = site().await;
+    let status = json!({"reader": "r1", "ready": true});
+    let registered = site.bus.register("r1", &status.to_string()).await;
+    registered.unwrap();
+    let shown = site.ask_internal("/status").await;
+    assert_eq!(shown.json()["readers"], json!([status]));
+}
+
+#[tokio::test]
+async fn digest_tells_what_the_database_holds_at_its_head() {
+    let site = site().await;
+    site.put("/v1/things/a", r#"{"n":1}"#).await;
+    site.put("/v1/things/a", r#"{ "n": 2 }"#).await;
+    site.put("/v1/things/b", "{}").await;
+    assert_eq!(site.delete_if("/v1/things/b", &[]).await.status(), 204);
+    let head = site.store.feed().await.unwrap().tip.position;
+    let key = ResourceKey::parse("things", "a").unwrap();
+    let state = DocumentState {
+        sequence: Sequence(2),
+        version: Version(2),
+        expires_at: None,
+        tag: Some(EntityTag::of(br#"{"n":2}"#)),
+    };
+
+    let answer = site.ask_internal("/internal/digest?buckets=4").await;
+    assert_eq!(
+        (answer.status(), answer.field("cache-control")),
+        (StatusCode::OK, "no-store")
+    );
+    let mut expected = Digest::empty(head, 4);
+    expected.add(key.as_str(), &state);
+    assert_eq!(Digest::from_text(&text(&answer)), Ok(expected));
+
+    let bucket = key.bucket(4);
+    for (asked, documents) in [(bucket, vec![(key, state)]), (bucket ^ 1, vec![])] {
+        let target = format!("/internal/digest?buckets=4&of={asked}");
+        let listing = Listing::from_text(&text(&site.ask_internal(&target).await));
+        let expected = Listing {
+            position: head,
+            documents: documents.into_iter().collect(),
+        };
+        assert_eq!(listing, Ok(expected), "{target}");
+    }
+    let refused = site.ask_internal("/internal/digest?buckets=5").await;
+    refused.check_problem(400, "malformed-request");
+}
+
+fn text(answer: &Answer) -> String {
+    String::from_utf8(answer.content().to_vec()).unwrap()
 }
 
 #[tokio::test]

@@ -31,7 +31,12 @@ async fn stalled(queue_max: usize) -> Stalled {
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(directory.path()).await.unwrap());
     let (sink, _published) = mpsc::channel(1);
     let (committer, commit_loop) = Committer::new(Arc::clone(&store), queue_max, None, sink);
-    let (public, ..) = planes(store, committer.clone(), Access::Open);
+    let (public, ..) = planes(
+        store,
+        committer.clone(),
+        bus::MemoryBus::new(),
+        Access::Open,
+    );
     Stalled {
         public,
         committer,

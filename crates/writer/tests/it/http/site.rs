@@ -9,6 +9,7 @@ use std::{
 };
 
 use axum::{Router, body::Body};
+use bus::MemoryBus;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -32,6 +33,7 @@ pub(super) struct Site {
     pub(super) public: Router,
     pub(super) internal: Router,
     pub(super) store: Arc<dyn Store>,
+    pub(super) bus: MemoryBus,
     pub(super) inspected: Arc<Inspected>,
     /// Held so that commits find their sink open.
     _published: mpsc::Receiver<Vec<CommittedChange>>,
@@ -91,8 +93,10 @@ pub(super) async fn site_for(access: Access) -> Site {
     let (sink, published) = mpsc::channel(1024);
     let (committer, commit_loop) = Committer::new(Arc::clone(&store), 64, None, sink);
     tokio::spawn(commit_loop.run());
-    let (public, internal, inspected) = planes(Arc::clone(&store), committer, access);
+    let bus = MemoryBus::new();
+    let (public, internal, inspected) = planes(Arc::clone(&store), committer, bus.clone(), access);
     Site {
+        bus,
         public,
         internal,
         store,
@@ -106,6 +110,7 @@ pub(super) async fn site_for(access: Access) -> Site {
 pub(super) fn planes(
     store: Arc<dyn Store>,
     committer: Committer,
+    bus: MemoryBus,
     access: Access,
 ) -> (Router, Router, Arc<Inspected>) {
     let renderer = Renderer::new(Codings::ALL, NonZeroUsize::MIN);
@@ -121,6 +126,7 @@ pub(super) fn planes(
     let internal = internal::router(Internal {
         store,
         renderer,
+        bus: Arc::new(bus),
         inspect,
     });
     (public, internal, inspected)

@@ -41,7 +41,12 @@ async fn stalled(queue_max: usize) -> Stalled {
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(directory.path()).await.unwrap());
     let (sink, published) = mpsc::channel(64);
     let (committer, commit_loop) = Committer::new(Arc::clone(&store), queue_max, None, sink);
-    let (public, ..) = planes(Arc::clone(&store), committer.clone(), Access::Open);
+    let (public, ..) = planes(
+        Arc::clone(&store),
+        committer.clone(),
+        bus::MemoryBus::new(),
+        Access::Open,
+    );
     Stalled {
         public,
         store,

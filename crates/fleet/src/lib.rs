@@ -18,32 +18,46 @@ use testkit::{
 };
 
 /// The distributed set-up. Everything in it ends with it.
-pub(crate) struct Fleet {
-    pub(crate) database: PgPool,
-    pub(crate) database_url: String,
-    pub(crate) redis: RedisServer,
-    pub(crate) http: reqwest::Client,
+#[derive(Debug)]
+pub struct Fleet {
+    /// Sessions of the caller's own.
+    pub database: PgPool,
+    /// Where writers find it.
+    pub database_url: String,
+    /// The bus.
+    pub redis: RedisServer,
+    /// To ask processes.
+    pub http: reqwest::Client,
     directory: TempDir,
     /// The internal planes of the writers started so far: what readers ask while Redis is away.
     writers: Mutex<Vec<String>>,
 }
 
 /// One writer or reader process.
-pub(crate) struct Node {
+#[derive(Debug)]
+pub struct Node {
     /// Ends with the node.
-    pub(crate) process: ServerProcess,
-    pub(crate) listen: SocketAddr,
-    pub(crate) admin: SocketAddr,
+    pub process: ServerProcess,
+    /// Its data or public plane.
+    pub listen: SocketAddr,
+    /// Its admin or internal plane.
+    pub admin: SocketAddr,
 }
 
 impl Fleet {
     /// PostgreSQL and Redis, with no process of ours yet.
-    pub(crate) async fn start() -> Self {
+    ///
+    /// # Panics
+    /// PostgreSQL or Redis cannot be started.
+    pub async fn start() -> Self {
         Self::over(Postgres::shared().await.create_database().await).await
     }
 
     /// The same over a database of the caller's.
-    pub(crate) async fn over(database_url: String) -> Self {
+    ///
+    /// # Panics
+    /// Redis cannot be started.
+    pub async fn over(database_url: String) -> Self {
         Self {
             database: PgPool::connect_lazy(&database_url).expect("a valid URL"),
             database_url,
@@ -55,24 +69,47 @@ impl Fleet {
     }
 
     /// Starts a writer and waits until it takes writes.
-    pub(crate) async fn writer(&self, name: &str) -> Node {
+    ///
+    /// # Panics
+    /// It does not become ready.
+    pub async fn writer(&self, name: &str) -> Node {
         self.writer_on(name, &self.redis.url()).await
     }
 
     /// As [`Self::writer`], with another way to Redis.
-    pub(crate) async fn writer_on(&self, name: &str, redis_url: &str) -> Node {
+    ///
+    /// # Panics
+    /// It does not become ready.
+    pub async fn writer_on(&self, name: &str, redis_url: &str) -> Node {
         let node = self.start_writer(name, redis_url);
         self.ready(&node).await;
         node
     }
 
     /// Starts a writer; it may not be ready yet.
-    pub(crate) fn start_writer(&self, name: &str, redis_url: &str) -> Node {
+    ///
+    /// # Panics
+    /// It is not built.
+    pub fn start_writer(&self, name: &str, redis_url: &str) -> Node {
         let (listen, admin) = (loopback(), loopback());
         self.writers
             .lock()
             .expect("no test panicked with it")
             .push(format!("http://{admin}"));
+        self.writer_at(name, redis_url, listen, admin)
+    }
+
+    /// Starts a writer on these addresses, e.g. where one was before.
+    ///
+    /// # Panics
+    /// It is not built.
+    pub fn writer_at(
+        &self,
+        name: &str,
+        redis_url: &str,
+        listen: SocketAddr,
+        admin: SocketAddr,
+    ) -> Node {
         let arguments = vec![
             format!("--database-url={}", self.database_url),
             format!("--redis-url={redis_url}"),
@@ -85,30 +122,54 @@ impl Fleet {
     }
 
     /// Starts a reader; it may not be ready yet.
-    pub(crate) fn reader(&self, name: &str) -> Node {
+    ///
+    /// # Panics
+    /// It is not built.
+    pub fn reader(&self, name: &str) -> Node {
         self.reader_at(name, loopback(), loopback())
     }
 
     /// Starts a reader on these addresses, e.g. where one was before.
-    pub(crate) fn reader_at(&self, name: &str, listen: SocketAddr, admin: SocketAddr) -> Node {
+    ///
+    /// # Panics
+    /// It is not built.
+    pub fn reader_at(&self, name: &str, listen: SocketAddr, admin: SocketAddr) -> Node {
+        let writers = self.writers.lock().expect("no test panicked with it");
+        let writers = writers.clone();
+        self.reader_over(name, &self.redis.url(), &writers, listen, admin)
+    }
+
+    /// Starts a reader that reaches Redis and the writers' internal planes by these URLs.
+    ///
+    /// # Panics
+    /// It is not built.
+    pub fn reader_over(
+        &self,
+        name: &str,
+        redis_url: &str,
+        writers: &[String],
+        listen: SocketAddr,
+        admin: SocketAddr,
+    ) -> Node {
         let mut arguments = vec![
-            format!("--redis-url={}", self.redis.url()),
+            format!("--redis-url={redis_url}"),
             format!("--reader-listen={listen}"),
             format!("--reader-admin-listen={admin}"),
             format!("--reader-id={name}"),
             "--reader-threads=1".to_owned(),
             "--drain-delay=0".to_owned(),
         ];
-        let writers = self.writers.lock().expect("no test panicked with it");
         if !writers.is_empty() {
             arguments.push(format!("--writer-internal-url={}", writers.join(",")));
         }
-        drop(writers);
         self.node("reader", name, &arguments, listen, admin)
     }
 
     /// Waits until a node says that it is ready.
-    pub(crate) async fn ready(&self, node: &Node) {
+    ///
+    /// # Panics
+    /// It does not become ready.
+    pub async fn ready(&self, node: &Node) {
         eventually("the process is ready", async || {
             let url = format!("http://{}/readyz", node.admin);
             let answer = self.http.get(url).send().await.ok()?;
@@ -118,14 +179,17 @@ impl Fleet {
     }
 
     /// A node's `/status`.
-    pub(crate) async fn status(&self, node: &Node) -> Option<Value> {
+    pub async fn status(&self, node: &Node) -> Option<Value> {
         let url = format!("http://{}/status", node.admin);
         let answer = self.http.get(url).send().await.ok()?;
         answer.json().await.ok()
     }
 
     /// Writes a post through a writer, which acknowledges it.
-    pub(crate) async fn create(&self, writer: &Node, id: &str, content: &str) {
+    ///
+    /// # Panics
+    /// The write is not acknowledged.
+    pub async fn create(&self, writer: &Node, id: &str, content: &str) {
         let post = json!({"id": id, "title": id, "content": content, "author": "e2e"});
         let create = format!("http://{}/create", writer.listen);
         let answer = self.http.post(create).json(&post).send().await;
@@ -134,7 +198,10 @@ impl Fleet {
     }
 
     /// Waits until a reader serves a post with this content.
-    pub(crate) async fn until_served(&self, reader: &Node, id: &str, content: &str) {
+    ///
+    /// # Panics
+    /// It is not, for a minute.
+    pub async fn until_served(&self, reader: &Node, id: &str, content: &str) {
         eventually("the post is served", async || {
             let url = format!("http://{}/v1/posts/{id}", reader.listen);
             let answer = self.http.get(url).send().await.ok()?;
@@ -145,7 +212,10 @@ impl Fleet {
     }
 
     /// The status that a node's admin plane answers with, once it answers.
-    pub(crate) async fn asked(&self, node: &Node, path: &str) -> u16 {
+    ///
+    /// # Panics
+    /// It does not answer, for a minute.
+    pub async fn asked(&self, node: &Node, path: &str) -> u16 {
         let url = format!("http://{}{path}", node.admin);
         eventually("the admin plane answers", async || {
             let answer = self.http.get(&url).send().await.ok()?;
@@ -171,7 +241,10 @@ impl Fleet {
 }
 
 /// Starts a binary of ours, with its pid and its output in files that begin with `files`.
-pub(crate) fn start(program: &str, arguments: &[String], files: &Path) -> ServerProcess {
+///
+/// # Panics
+/// It is not built, or no shell can be started.
+pub fn start(program: &str, arguments: &[String], files: &Path) -> ServerProcess {
     let mut command: Vec<OsString> = vec![binary(program).into()];
     command.extend(arguments.iter().map(OsString::from));
     let pid_file = files.with_extension("pid");
@@ -180,27 +253,29 @@ pub(crate) fn start(program: &str, arguments: &[String], files: &Path) -> Server
 
 impl Node {
     /// Sends its process a signal, e.g. `"KILL"`.
-    pub(crate) fn signal(&self, signal: &str) {
+    ///
+    /// # Panics
+    /// It does not run.
+    pub fn signal(&self, signal: &str) {
         self.process.signal(signal).expect("the process runs");
     }
 }
 
-pub(crate) fn loopback() -> SocketAddr {
+/// An address of loopback whose port was free a moment ago.
+///
+/// # Panics
+/// No port is free.
+pub fn loopback() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], free_port().expect("a free port")))
 }
 
-/// A binary of this workspace, built beside the test.
-pub(crate) fn binary(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("the test's own path");
-    let directory = test
-        .ancestors()
-        .nth(2)
-        .expect("target/<profile>/deps/<test>");
-    let path = directory.join(name);
-    assert!(
-        path.is_file(),
-        "{} is not built: cargo build --workspace --bins",
-        path.display()
-    );
-    path
+/// A binary of this workspace, built beside this one or, for tests, a directory above.
+///
+/// # Panics
+/// It is not built.
+pub fn binary(name: &str) -> PathBuf {
+    let own = std::env::current_exe().expect("the program's own path");
+    let built = own.ancestors().skip(1).take(2).map(|it| it.join(name));
+    let found = built.into_iter().find(|path| path.is_file());
+    found.unwrap_or_else(|| panic!("{name} is not built: cargo build --workspace --bins"))
 }
