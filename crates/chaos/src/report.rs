@@ -74,7 +74,7 @@ impl Report {
             &format!(
                 "Two writers, three readers, PostgreSQL, Redis and all clients on {cores} cores, profile \
              {profile}. {STEADY} documents that stay; {WRITES_PER_SECOND} writes a second asked for, \
-             a third of them, on half of the documents, deletions; each reader read about 80 times a \
+             a third of them, on half of the documents, deletions; each reader asked at most 85 times a \
              second. `make chaos` makes this table; `crates/chaos` says what is counted.\n"
             ),
         );
