@@ -5,7 +5,7 @@ use std::{io::Write, net::TcpStream};
 use serde_json::Value;
 use testkit::eventually;
 
-use crate::fleet::{Fleet, Node};
+use fleet::{Fleet, Node};
 
 const CONTENT: &str = r#"{"n":1}"#;
 
