@@ -7,7 +7,7 @@ use service::config::{ConfigExit, Environment};
 
 use crate::{
     config::{Config, PROGRAM},
-    export, import, token,
+    export, import, simulation, token,
 };
 
 /// What the command line asks for.
@@ -21,6 +21,8 @@ pub(crate) enum Task {
     Export(export::Options),
     /// `pressrun token new`.
     Token(token::Options),
+    /// `pressrun simulate`.
+    Simulate(simulation::Options),
 }
 
 impl Task {
@@ -44,6 +46,9 @@ impl Task {
             Some(("token", given)) => token::Options::read(&mut command, given)
                 .map(Self::Token)
                 .map_err(refuse),
+            Some(("simulate", given)) => simulation::Options::read(&mut command, given)
+                .map(Self::Simulate)
+                .map_err(refuse),
             Some((_, flags)) => Config::read(flags, environment).map(Self::dev),
             None => Config::read(&matches, environment).map(Self::dev),
         }
@@ -66,6 +71,7 @@ fn command() -> Command {
         .subcommand(import::command())
         .subcommand(export::command())
         .subcommand(token::command())
+        .subcommand(simulation::command())
 }
 
 /// Reads a URL whose path requests are added to.
@@ -124,12 +130,13 @@ mod tests {
             "import",
             "export",
             "token",
+            "simulate",
             "help",
             "--writer-listen",
         ] {
             assert!(help.text().contains(name), "{name}: {}", help.text());
         }
-        for name in ["dev", "import", "export", "token"] {
+        for name in ["dev", "import", "export", "simulate", "token"] {
             assert_eq!(read(&[name, "--help"]).unwrap_err().code(), 0);
             assert_eq!(read(&["help", name]).unwrap_err().code(), 0);
         }
@@ -143,6 +150,7 @@ mod tests {
             &["import", "--url", "nonsense"],
             &["import", "--collection", "Upper"],
             &["import", "--id-field", "sku"],
+            &["simulate", "--without", "nonsense"],
             &["import", "--resume"],
             &["import", "-", "--resume"],
             &["import", "f", "--lines-per-request", "0"],

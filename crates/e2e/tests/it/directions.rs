@@ -16,9 +16,19 @@ const WORKSPACE: &[(&str, &[&str])] = &[
     ("testkit", &["shared"]),
     ("writer", &["shared", "bus", "service", "telemetry"]),
     ("reader", &["shared", "bus", "service", "telemetry"]),
+    // The real parts of both sides, in one deterministic world.
+    ("simulate", &["shared", "bus", "writer", "reader"]),
     (
         "pressrun",
-        &["shared", "bus", "service", "telemetry", "writer", "reader"],
+        &[
+            "shared",
+            "bus",
+            "service",
+            "telemetry",
+            "writer",
+            "reader",
+            "simulate",
+        ],
     ),
     ("e2e", &[]),
     // Programs for developers. The load test starts its servers as tests do, fills a bus with more
