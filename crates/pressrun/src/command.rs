@@ -7,7 +7,7 @@ use service::config::{ConfigExit, Environment};
 
 use crate::{
     config::{Config, PROGRAM},
-    export, import, token, verify,
+    export, import, simulation, token, verify,
 };
 
 /// What the command line asks for.
@@ -23,6 +23,8 @@ pub(crate) enum Task {
     Token(token::Options),
     /// `pressrun verify`.
     Verify(verify::Options),
+    /// `pressrun simulate`.
+    Simulate(simulation::Options),
 }
 
 impl Task {
@@ -47,6 +49,9 @@ impl Task {
                 .map(Self::Token)
                 .map_err(refuse),
             Some(("verify", given)) => Ok(Self::Verify(verify::Options::read(given))),
+            Some(("simulate", given)) => simulation::Options::read(&mut command, given)
+                .map(Self::Simulate)
+                .map_err(refuse),
             Some((_, flags)) => Config::read(flags, environment).map(Self::dev),
             None => Config::read(&matches, environment).map(Self::dev),
         }
@@ -70,6 +75,7 @@ fn command() -> Command {
         .subcommand(export::command())
         .subcommand(token::command())
         .subcommand(verify::command())
+        .subcommand(simulation::command())
 }
 
 /// Reads a URL whose path requests are added to.
@@ -129,12 +135,13 @@ mod tests {
             "export",
             "token",
             "verify",
+            "simulate",
             "help",
             "--writer-listen",
         ] {
             assert!(help.text().contains(name), "{name}: {}", help.text());
         }
-        for name in ["dev", "import", "export", "token", "verify"] {
+        for name in ["dev", "import", "export", "simulate", "token", "verify"] {
             assert_eq!(read(&[name, "--help"]).unwrap_err().code(), 0);
             assert_eq!(read(&["help", name]).unwrap_err().code(), 0);
         }
@@ -148,6 +155,7 @@ mod tests {
             &["import", "--url", "nonsense"],
             &["import", "--collection", "Upper"],
             &["import", "--id-field", "sku"],
+            &["simulate", "--without", "nonsense"],
             &["import", "--resume"],
             &["import", "-", "--resume"],
             &["import", "f", "--lines-per-request", "0"],

@@ -7,6 +7,7 @@ mod dev;
 mod export;
 mod import;
 mod progress;
+mod simulation;
 mod token;
 mod verify;
 mod welcome;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Ok(Task::Import(options)) => block_on(import::run(&options)),
         Ok(Task::Export(options)) => block_on(export::run(&options)),
         Ok(Task::Token(options)) => token::run(&options),
+        Ok(Task::Simulate(options)) => simulation::run(&options),
         Ok(Task::Verify(options)) => block_on(verify::run(&options)),
         Err(exit) => exit.report(),
     }

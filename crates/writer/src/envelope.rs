@@ -29,7 +29,8 @@ pub fn envelope_of(document: Document, codings: Codings) -> Envelope {
     }
 }
 
-/// The encoded envelopes of documents, in order, made on one of the renderer's threads.
+/// The encoded envelopes of documents, in order, made on one of the renderer's threads; at once
+/// where all their bodies together are too short to be compressed; see [`Renderer::press`].
 ///
 /// All of them are in memory at once, several times as large as the bodies: hand over few.
 ///
@@ -45,7 +46,13 @@ pub async fn encode_documents(
 ) -> Result<Vec<Bytes>, codec::EncodeError> {
     let codings = renderer.codings();
     let encode = move |document| codec::encode(&envelope_of(document, codings));
+    let bodies = documents
+        .iter()
+        .filter_map(|document| document.body.as_ref());
+    let body_bytes = bodies.map(Bytes::len).sum();
     renderer
-        .run(move || documents.into_iter().map(encode).collect())
+        .press(body_bytes, move || {
+            documents.into_iter().map(encode).collect()
+        })
         .await
 }

@@ -110,7 +110,9 @@ impl Leader {
         info!(term, "leading");
         self.counters.term.store(term, Ordering::Relaxed);
         self.counters.leads.store(true, Ordering::Relaxed);
+        // The beat first, always: it is what the lease hangs on, and a simulation needs one order.
         let lost = tokio::select! {
+            biased;
             lost = beat::beat(&mut *lease, &*self.bus, &self.counters) => lost,
             never = self.rounds(term) => never,
             never = self.expire() => never,

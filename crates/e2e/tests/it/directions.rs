@@ -16,9 +16,19 @@ const WORKSPACE: &[(&str, &[&str])] = &[
     ("testkit", &["shared"]),
     ("writer", &["shared", "bus", "service", "telemetry"]),
     ("reader", &["shared", "bus", "service", "telemetry"]),
+    // The real parts of both sides, in one deterministic world.
+    ("simulate", &["shared", "bus", "writer", "reader"]),
     (
         "pressrun",
-        &["shared", "bus", "service", "telemetry", "writer", "reader"],
+        &[
+            "shared",
+            "bus",
+            "service",
+            "telemetry",
+            "writer",
+            "reader",
+            "simulate",
+        ],
     ),
     // Whole-system tests and chaos start processes by it.
     ("fleet", &["testkit"]),

@@ -1,4 +1,3 @@
-//! The machine against a model of the database, the bus and the catalog.
+//! Each rule of the machine by itself. The crate `simulate` runs it amid faults.
 
 mod rules;
-mod world;

@@ -70,6 +70,11 @@ impl Leader {
         let held = self.held(meta, &unknown).await?;
         // Asked once more: what was committed before the bus was read is in the database by now.
         let absent: HashSet<_> = self.store.absent(&unknown).await?.into_iter().collect();
+        // In another epoch the database may know less: a backup has been restored meanwhile. What it
+        // lacks now this snapshot may still have, until a rebuild takes its place.
+        if self.store.feed().await?.tip.position.epoch != meta.epoch {
+            return Ok(());
+        }
         let strays = zip(unknown, held).filter(|(key, _held)| absent.contains(key));
         self.purge(term, meta, strays).await
     }
