@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bus::{
     Begin, Build, BusError, Held, Meta, Names, Publication, PublishOutcome, Publisher, Refusal,
+    Registration,
 };
 use bytes::Bytes;
 use shared::{Heartbeat, ResourceKey, Sequence, feed::Probe};
@@ -119,6 +120,11 @@ impl Publisher for Line {
         }
         self.pass().await?;
         Ok(outcomes)
+    }
+
+    async fn readers(&self) -> Result<Vec<Registration>, BusError> {
+        self.pass().await?;
+        self.bus().readers().await
     }
 
     async fn begin(&self, begin: &Begin) -> Result<Result<(), Refusal>, BusError> {
