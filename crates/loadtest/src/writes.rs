@@ -3,7 +3,7 @@
 //!
 //! In reading order: [`servers`] are those it starts, [`scenario`] what is measured, [`posts`] the
 //! load through HTTP and [`pgbench`] the baselines', [`family`] what processes use,
-//! [`measure`] the rounds, [`table`] what they come to.
+//! [`mod@measure`] the rounds, [`table`] what they come to.
 
 mod family;
 mod measure;

@@ -22,8 +22,7 @@
 //! # Budget
 //!
 //! A handle is cloned by one count. What [`Entry`] and [`Prepared`] give borrows from the entry and
-//! allocates nothing, nor does [`Content`]; the methods for `http` types, named `.._field` and
-//! [`Prepared::body`], allocate once each.
+//! allocates nothing, nor does [`Content`].
 
 mod block;
 mod prepared;
