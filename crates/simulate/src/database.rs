@@ -276,7 +276,9 @@ impl Database {
     }
 
     pub(crate) fn prune(&mut self, floor: u64) {
-        self.pruned_through = self.pruned_through.max(floor.saturating_sub(1));
+        // A round may have read its floor before a restore: rows that are gone are not pruned.
+        let pruned = floor.saturating_sub(1).min(self.current.head());
+        self.pruned_through = self.pruned_through.max(pruned);
         let forgotten = if self.rules.hold(Rule::TombstoneOutlivesChange) {
             self.pruned_through
         } else {
