@@ -3,6 +3,7 @@
 //! [`Store`] is implemented by [`postgres`] and by [`sqlite`]; the tests' `contract` lists what both
 //! promise and runs against both.
 
+mod continuation;
 mod error;
 mod history;
 mod mutation;
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use shared::{Epoch, Link, Position, ResourceKey, Sequence, Slot, Timestamp, Version};
 
+pub use continuation::Continuation;
 pub use error::StoreError;
 pub use mutation::{Action, BATCH_MAX, Batch, Committed, Mutation, Outcome, Precondition};
 pub use receipt::{RECEIPTS_KEPT, Receipt, Retry, RetryKey};

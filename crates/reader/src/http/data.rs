@@ -100,15 +100,6 @@ impl DataPlane {
         }
     }
 
-    /// The same plane, counting elsewhere: for another thread.
-    #[must_use]
-    pub fn counting_in(&self, counters: Arc<ReadCounters>) -> Self {
-        Self {
-            counters,
-            ..self.clone()
-        }
-    }
-
     /// The same plane, for reads that wait for a position: this one.
     #[must_use]
     pub fn reaching(self, reached: Reached) -> Self {

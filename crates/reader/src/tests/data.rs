@@ -225,8 +225,11 @@ async fn not_modified_has_no_content_length() {
 #[test]
 fn each_read_is_counted_once() {
     let counters = [Arc::new(ReadCounters::default()), Arc::default()];
-    let unready = plane_of(empty().0).counting_in(Arc::clone(&counters[1]));
-    let plane = plane().counting_in(Arc::clone(&counters[0]));
+    let counting = |catalog, counters: &Arc<ReadCounters>| {
+        DataPlane::new(catalog, NO_CACHE, Arc::new(|| false), Arc::clone(counters))
+    };
+    let unready = counting(empty().0, &counters[1]);
+    let plane = counting(plane().catalog().clone(), &counters[0]);
     let read = |plane: &DataPlane, target: &'static str, if_none_match: &'static str| {
         let mut headers = HeaderMap::new();
         headers.insert(

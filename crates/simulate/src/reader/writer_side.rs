@@ -6,7 +6,7 @@ use shared::{Delivery, Epoch, Heartbeat};
 use writer::{
     envelope::envelope_of,
     render::Codings,
-    store::{ChangePage, Feed},
+    store::{ChangePage, Continuation, Feed},
 };
 
 use super::{Event, Reader};
@@ -24,13 +24,6 @@ pub(super) struct WriterPages {
     ended: bool,
 }
 
-/// How the tip that a reader holds stands to what a writer has.
-enum Continuation {
-    Continues,
-    Pruned,
-    Forked,
-}
-
 impl Reader {
     fn has_writer(&self) -> bool {
         let is_lost = self.ground.happens(self.ground.weather().lose_request);
@@ -46,8 +39,12 @@ impl Reader {
         let sequence = known.position.sequence.0;
         let page = self.ground.database().changes(sequence, self.ground.now());
         let head = page.feed.tip.position;
+        let known = writer::store::Tip {
+            position: known.position,
+            link: known.link,
+        };
         let continuation = if self.ground.rules.hold(Rule::PollRefused) {
-            continuation(&page, &known)
+            page.continuation(&known)
         } else {
             Continuation::Continues
         };
@@ -58,10 +55,6 @@ impl Reader {
                 self.plan(delay, Event::Tell(refused));
             }
             Continuation::Forked => {
-                let known = writer::store::Tip {
-                    position: known.position,
-                    link: known.link,
-                };
                 let tip = self.ground.database().confirm(known);
                 let refused = Input::PollRefused(attempt, Some(tip.position));
                 self.plan(delay, Event::Tell(refused));
@@ -141,22 +134,6 @@ impl Reader {
         let attempt = self.hydrations[index].attempt;
         let failed = Input::SnapshotFailed(attempt, SnapshotFailure::Unavailable);
         self.end_hydration(index, failed)
-    }
-}
-
-fn continuation(page: &ChangePage, known: &Tip) -> Continuation {
-    let (head, seen) = (page.feed.tip, known.position);
-    if seen.epoch != head.position.epoch || head.position.sequence < seen.sequence {
-        return Continuation::Forked;
-    }
-    if seen.sequence.next() < page.floor {
-        return Continuation::Pruned;
-    }
-    let first = page.changes.first();
-    if first.map_or(head.link, |change| change.slot.prev_link) == known.link {
-        Continuation::Continues
-    } else {
-        Continuation::Forked
     }
 }
 

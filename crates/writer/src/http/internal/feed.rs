@@ -25,7 +25,7 @@ use crate::{
     envelope::encode_documents,
     http::{answer, error::HttpError},
     render::Renderer,
-    store::{Change, ChangePage, Document, Tip},
+    store::{Change, ChangePage, Continuation, Document, Tip},
 };
 
 /// Most changes of one page, and how many there are where the query has no limit.
@@ -37,17 +37,6 @@ struct Question {
     limit: u32,
 }
 
-/// How a page relates to the place that the reader holds.
-#[derive(Debug, PartialEq, Eq)]
-enum Continuation {
-    /// It continues from there.
-    Continues,
-    /// The changes after it are no longer kept.
-    Pruned,
-    /// That place is not in this history.
-    Forked,
-}
-
 pub(super) async fn page(
     State(internal): State<Arc<Internal>>,
     uri: Uri,
@@ -56,7 +45,7 @@ pub(super) async fn page(
     let after = known.position.sequence;
     let page = internal.store.changes(after, limit).await?;
     let head = page.feed.tip.position;
-    match continuation(&page, &known) {
+    match page.continuation(&known) {
         Continuation::Continues => {
             let renderer = internal.renderer.clone();
             Ok(frames::answer(head, stream_page(renderer, page)))
@@ -73,25 +62,6 @@ pub(super) async fn page(
             let problem = Problem::new(Kind::EpochEnded, detail);
             Ok(answer::at_position(problem, tip.position))
         }
-    }
-}
-
-fn continuation(page: &ChangePage, known: &Tip) -> Continuation {
-    let (head, seen) = (page.feed.tip, known.position);
-    if seen.epoch != head.position.epoch || seen.sequence > head.position.sequence {
-        return Continuation::Forked;
-    }
-    if seen.sequence.next() < page.floor {
-        return Continuation::Pruned;
-    }
-    let link = match page.changes.first() {
-        Some(change) => change.slot.prev_link,
-        None => head.link,
-    };
-    if link == known.link {
-        Continuation::Continues
-    } else {
-        Continuation::Forked
     }
 }
 
