@@ -65,7 +65,7 @@ fn measure(config: &Config, runtime: &tokio::runtime::Runtime) -> Result<(), Box
     let cores = Cores::allowed()?;
     // Before anything is started, so that all of it stays off the server's core.
     cores.leave_server_core()?;
-    let machine = Machine::inspect()?;
+    let machine = runtime.block_on(Machine::inspect())?;
     let bench = Bench {
         config,
         cores: &cores,

@@ -57,11 +57,11 @@ impl Report<'_> {
         let machine = self.machine;
         let mut lines = vec![
             format!(
-                "- Machine: {} cores ({}), Linux {}; load average before the run: {}",
+                "- Machine: {} cores ({}), Linux {}; busy with other work just before the run: {} %",
                 self.cores.count(),
                 machine.processor,
                 machine.kernel,
-                machine.load
+                machine.busy
             ),
             format!("- Build: {}", self.config.build),
         ];

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::{
     config::Config,
     decimal::{grouped, one_decimal, ratio, two_decimals},
-    machine::{Machine, processor},
+    machine::{Machine, busy_percent, processor},
     processor::{parse_ended_children, parse_list, parse_schedstat},
     reads::{
         chart, comparison,
@@ -114,18 +114,27 @@ fn the_first_processor_names_the_machine() {
 
 #[test]
 fn a_machine_with_other_work_is_not_quiet() {
-    let is_quiet = |load: &str| {
+    let is_quiet = |busy| {
         let machine = Machine {
             processor: String::new(),
             kernel: String::new(),
-            load: load.to_owned(),
+            busy,
             versions: Vec::new(),
         };
         machine.is_quiet()
     };
-    assert!(is_quiet("0.70"));
-    assert!(!is_quiet("0.71"));
-    assert!(!is_quiet("unknown"));
+    assert!(is_quiet(5));
+    assert!(!is_quiet(6));
+}
+
+#[test]
+fn processors_are_busy_where_they_neither_idle_nor_wait_for_a_disk() {
+    let before = "cpu  100 0 100 1000 50 0 0 0 7 0\ncpu0 1 2 3 4 5 6 7 8 0 0\n";
+    let after = "cpu  103 0 100 1191 55 0 0 1 9 0\ncpu0 1 2 3 4 5 6 7 8 0 0\n";
+    assert_eq!(busy_percent(before, after), Some(2));
+    assert_eq!(busy_percent(before, before), None);
+    assert_eq!(busy_percent("intr 1 2 3", after), None);
+    assert_eq!(busy_percent("cpu  1 2 3", after), None);
 }
 
 #[test]
