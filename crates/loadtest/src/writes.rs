@@ -52,7 +52,7 @@ fn method(bench: &Bench<'_>) -> String {
          `synchronous_commit` on and its own defaults for memory; Redis takes what is published. \
          The baselines write such rows into another database of the same server, empty at first, \
          with the very statements of the writer (BEGIN, the feed lock, its `apply.sql`, COMMIT; \
-         `pgbench -M prepared`, and the writer's settings for planning): once with {connections} \
+         `pgbench -M prepared`, and the writer's settings for planning): with {client_rows} or {pool} \
          connections that each write one row a transaction, and with one connection that writes \
          {client_rows} or {rows} rows a transaction, one transaction after the other, from arrays \
          that it made before: as many as {client_rows} clients can have waiting, and as many as a \
@@ -63,6 +63,7 @@ fn method(bench: &Bench<'_>) -> String {
         connections = bench.config.connections,
         rows = scenario::ROWS,
         client_rows = scenario::CLIENT_ROWS,
+        pool = scenario::POOL,
         uncounted = pgbench::UNCOUNTED_SECS,
     )
 }

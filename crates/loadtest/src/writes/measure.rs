@@ -83,7 +83,7 @@ async fn once(
     let before = used(servers)?;
     let mut measurement = match scenario.load {
         Load::Http(script) => through_http(servers, bench, script, duration_secs).await?,
-        Load::Single => baseline(servers, bench.config.connections, 1, duration_secs)?,
+        Load::Single(connections) => baseline(servers, connections, 1, duration_secs)?,
         Load::Batch(rows) => baseline(servers, 1, rows, duration_secs)?,
     };
     if measurement.writes == 0 || measurement.batches == 0 {

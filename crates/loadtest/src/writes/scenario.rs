@@ -7,6 +7,10 @@ pub(crate) const ROWS: u64 = 512;
 /// asks for no other number can have waiting, each for one write.
 pub(crate) const CLIENT_ROWS: u64 = 64;
 
+/// Connections of the baseline of single rows that suits PostgreSQL best: a small pool, where hardly
+/// more wait for the lock than its holder lets go on. With as many as clients it is slower.
+pub(crate) const POOL: u64 = 8;
+
 /// One thing to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Scenario {
@@ -19,8 +23,8 @@ pub(crate) struct Scenario {
 pub(crate) enum Load {
     /// wrk, with this script, to the writer.
     Http(&'static str),
-    /// pgbench, one row a transaction, as many connections as wrk has.
-    Single,
+    /// pgbench, one row a transaction, by as many connections.
+    Single(u64),
     /// pgbench, this many rows a transaction, one connection.
     Batch(u64),
 }
@@ -32,8 +36,12 @@ pub(crate) const ALL: &[Scenario] = &[
         load: Load::Http("create.lua"),
     },
     Scenario {
-        name: "PostgreSQL, a transaction each",
-        load: Load::Single,
+        name: "PostgreSQL, a transaction each, 64 connections",
+        load: Load::Single(CLIENT_ROWS),
+    },
+    Scenario {
+        name: "PostgreSQL, a transaction each, 8 connections",
+        load: Load::Single(POOL),
     },
     Scenario {
         name: "HTTP, half of them replace a post",

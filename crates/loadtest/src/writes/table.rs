@@ -2,7 +2,7 @@
 
 use super::{
     measure::{Measured, Measurement},
-    scenario::{CLIENT_ROWS, Load, ROWS},
+    scenario::{CLIENT_ROWS, Load, POOL, ROWS},
 };
 use crate::{
     decimal::{grouped, one_decimal, ratio, two_decimals},
@@ -41,16 +41,18 @@ fn row(measured: &Measured) -> String {
 /// What the scenarios through HTTP come to, round by round, as parts of the baselines.
 pub(crate) fn goals(all: &[Measured]) -> String {
     let mut rows = vec![
-        "| scenario | times a transaction each | part of PostgreSQL's batches of 64 | of 512 |"
+        "| scenario | times a transaction each, 64 connections | 8 connections | part of \
+         PostgreSQL's batches of 64 | of 512 |"
             .to_owned(),
-        "| --- | ---: | ---: | ---: |".to_owned(),
+        "| --- | ---: | ---: | ---: | ---: |".to_owned(),
     ];
     for measured in all {
         if let Load::Http(_) = measured.scenario.load {
             rows.push(format!(
-                "| {} | {} | {} | {} |",
+                "| {} | {} | {} | {} | {} |",
                 measured.scenario.name,
-                two_decimals(median_ratio(measured, find(all, Load::Single))),
+                two_decimals(median_ratio(measured, find(all, Load::Single(CLIENT_ROWS)))),
+                two_decimals(median_ratio(measured, find(all, Load::Single(POOL)))),
                 two_decimals(median_ratio(measured, find(all, Load::Batch(CLIENT_ROWS)))),
                 two_decimals(median_ratio(measured, find(all, Load::Batch(ROWS)))),
             ));
