@@ -6,6 +6,7 @@
 pub mod config;
 pub mod healthcheck;
 pub mod lifecycle;
+pub mod openapi;
 pub mod problem;
 pub mod process;
 pub mod server;

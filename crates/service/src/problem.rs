@@ -135,6 +135,16 @@ impl Kind {
         self.parts().0
     }
 
+    /// What the kind is called, for people.
+    pub const fn title(self) -> &'static str {
+        self.parts().2
+    }
+
+    /// The last part of the problem's type, for programs.
+    pub const fn slug(self) -> &'static str {
+        self.parts().1
+    }
+
     /// How long a client should wait before it tries again, where trying again may help.
     const fn retry_after(self) -> Option<Duration> {
         match self {

@@ -17,6 +17,7 @@ mod expiry;
 mod import;
 pub mod internal;
 mod layers;
+mod openapi;
 mod retry;
 mod write;
 
@@ -33,7 +34,7 @@ use axum::{
 use http::header;
 use service::{Kind, Problem};
 
-use self::import::Imports;
+use self::{import::Imports, openapi::HealthProblems};
 use crate::{access::Access, commit::Committer, render::Renderer, store::Store};
 
 pub use content::{CONTENT_BYTES_MAX, CONTENT_TIMEOUT};
@@ -90,6 +91,7 @@ pub fn router(backend: Backend) -> Router {
         .route("/health", only("GET, HEAD", get(health)))
         // Unknown routes are told as such to anybody.
         .route_layer(guard)
+        .merge(service::openapi::routes(&openapi::description()))
         .with_state(backend);
     layers::harden(routes)
 }
@@ -104,6 +106,13 @@ where
 }
 
 /// 200 while clients should send requests here, else 503.
+#[utoipa::path(
+    get, path = "/health", tag = "service",
+    responses(
+        (status = 200, description = "Send requests here.", body = Object),
+        HealthProblems,
+    ),
+)]
 async fn health(State(backend): State<Arc<Backend>>) -> Response {
     match backend.inspect.ready() {
         Ok(()) => {

@@ -9,6 +9,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use service::target;
 use shared::{EntityTag, Position, ResourceKey, Timestamp, Version};
+use utoipa::ToSchema;
 
 use super::{expiry::EXPIRES_AT, retry::REPLAYED};
 use crate::store::{Document, Receipt};
@@ -54,12 +55,17 @@ impl Written {
     }
 }
 
-/// The content of the answer to a put.
-#[derive(Serialize)]
-struct Content<'a> {
+/// What is stored now.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Written)]
+pub(super) struct Content<'a> {
+    /// The document's id.
     id: &'a str,
+    /// Its version: 1 for a new document, one more with each change.
     version: u64,
+    /// The strong entity tag of its identity representation.
     etag: String,
+    /// `<epoch>.<sequence>`: a read that bears it as `Pressrun-At-Least` sees this write.
     position: String,
 }
 

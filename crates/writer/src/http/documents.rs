@@ -16,8 +16,19 @@ use shared::{EntityTag, KeyError, Representation, ResourceKey, Timestamp};
 use uuid::Uuid;
 
 use super::{
-    Backend, access::Caller, answer, conditions::Conditions, content, error::HttpError, expiry,
-    retry::Repeatable, write,
+    Backend,
+    access::Caller,
+    answer,
+    conditions::Conditions,
+    content,
+    error::HttpError,
+    expiry,
+    openapi::{
+        Collection, DOCUMENTS, DeleteProblems, ExpiresAt, IdempotencyKey, IfMatch, IfNoneMatch,
+        Post, ReadProblems, Target, WriteProblems, Written,
+    },
+    retry::Repeatable,
+    write,
 };
 use crate::{
     document::{self, Body, BodyError},
@@ -28,6 +39,16 @@ use crate::{
 type Answer = Result<Response, HttpError>;
 
 /// `GET` and `HEAD /v1/{collection}/{id}`.
+#[utoipa::path(
+    get, path = "/v1/{collection}/{id}", tag = DOCUMENTS, params(Target, IfMatch, IfNoneMatch),
+    responses(
+        (status = 200, description = "The document, in identity coding.", body = Object,
+            headers(("ETag", description = "Its strong entity tag."),
+                ("Pressrun-Document-Version", description = "Its version."))),
+        (status = 304, description = "If-None-Match names its entity tag."),
+        ReadProblems,
+    ),
+)]
 pub(super) async fn read(State(backend): State<Arc<Backend>>, request: Request) -> Answer {
     let key = key_of(request.uri())?;
     let conditions = Conditions::parse(request.headers())?;
@@ -51,6 +72,12 @@ pub(super) async fn read(State(backend): State<Arc<Backend>>, request: Request) 
 }
 
 /// `PUT /v1/{collection}/{id}`.
+#[utoipa::path(
+    put, path = "/v1/{collection}/{id}", tag = DOCUMENTS,
+    params(Target, IfMatch, IfNoneMatch, ExpiresAt),
+    request_body(content = Object, description = "A JSON object; in the collection `posts` a post."),
+    responses(Written, WriteProblems), security((), ("token" = [])),
+)]
 pub(super) async fn put(State(backend): State<Arc<Backend>>, request: Request) -> Answer {
     let key = key_of(request.uri())?;
     let conditions = Conditions::parse(request.headers())?;
@@ -75,6 +102,16 @@ pub(super) async fn put(State(backend): State<Arc<Backend>>, request: Request) -
 }
 
 /// `DELETE /v1/{collection}/{id}`.
+#[utoipa::path(
+    delete, path = "/v1/{collection}/{id}", tag = DOCUMENTS,
+    params(Target, IfMatch, IfNoneMatch),
+    responses(
+        (status = 204, description = "There is no such document any more.",
+            headers(("Pressrun-Position", description = "Where the database stood."))),
+        DeleteProblems,
+    ),
+    security((), ("token" = [])),
+)]
 pub(super) async fn delete(State(backend): State<Arc<Backend>>, request: Request) -> Answer {
     let key = key_of(request.uri())?;
     let conditions = Conditions::parse(request.headers())?;
@@ -94,6 +131,12 @@ pub(super) async fn delete(State(backend): State<Arc<Backend>>, request: Request
 }
 
 /// `POST /v1/{collection}`, under an id made here.
+#[utoipa::path(
+    post, path = "/v1/{collection}", tag = DOCUMENTS,
+    params(Collection, IfMatch, IfNoneMatch, ExpiresAt, IdempotencyKey),
+    request_body(content = Object, description = "A JSON object; in the collection `posts` a post."),
+    responses(Written, WriteProblems), security((), ("token" = [])),
+)]
 pub(super) async fn create_document(
     State(backend): State<Arc<Backend>>,
     request: Request,
@@ -115,6 +158,12 @@ pub(super) async fn create_document(
 }
 
 /// `POST /create`: a post, under its own id or one made here.
+#[utoipa::path(
+    post, path = "/create", tag = DOCUMENTS,
+    params(IfMatch, IfNoneMatch, ExpiresAt, IdempotencyKey),
+    request_body = Post,
+    responses(Written, WriteProblems), security((), ("token" = [])),
+)]
 pub(super) async fn create_post(State(backend): State<Arc<Backend>>, request: Request) -> Answer {
     let conditions = Conditions::parse(request.headers())?;
     let expires_at = expiry::parse(request.headers(), expiry::now())?;

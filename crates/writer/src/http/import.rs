@@ -27,7 +27,12 @@ use service::{Kind, Problem, target};
 use tokio::sync::Semaphore;
 
 use self::run::Import;
-use super::{Backend, content, error::HttpError, retry::IDEMPOTENCY_KEY};
+use super::{
+    Backend, content,
+    error::HttpError,
+    openapi::{Collection, DOCUMENTS, Errors, ImportProblems},
+    retry::IDEMPOTENCY_KEY,
+};
 
 pub use report::{LineError, Report};
 
@@ -62,6 +67,16 @@ impl Imports {
 }
 
 /// `POST /v1/{collection}/import?errors=N`.
+#[utoipa::path(
+    post, path = "/v1/{collection}/import", tag = DOCUMENTS, params(Collection, Errors),
+    request_body(content_type = "application/x-ndjson", content = serde_json::Value,
+        description = "Lines of `{\"id\": .., \"body\": {..}}`."),
+    responses(
+        (status = 200, description = "Every line is settled.", body = Report),
+        ImportProblems,
+    ),
+    security((), ("token" = [])),
+)]
 pub(super) async fn receive(
     State(imports): State<Arc<Imports>>,
     request: Request,

@@ -9,6 +9,7 @@ mod access;
 mod bad_input;
 mod conditions;
 mod content;
+mod described;
 mod expiry;
 mod feed;
 mod import;

@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use service::{Kind, Problem};
 use shared::Position;
+use utoipa::ToSchema;
 
 use crate::{commit::WriteError, http::answer, http::error::write_problem};
 
 /// The content of the answer: totals over the first [`Self::lines_done`] lines.
 ///
 /// Reads from any problem, too: one that has none of the members settled no line.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Report {
     /// Lines read, blank ones among them.
@@ -41,7 +42,7 @@ pub struct Report {
 }
 
 /// One failed line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LineError {
     /// Its number, from 1.
     pub line: u64,
