@@ -12,6 +12,7 @@ pub mod data;
 mod digest;
 pub mod freshness;
 pub mod negotiate;
+pub(crate) mod openapi;
 pub mod respond;
 pub mod serve;
 pub mod yardstick;

@@ -13,7 +13,7 @@ use http::{HeaderValue, header};
 use service::{Kind, Problem};
 use tokio::time::Instant;
 
-use super::{DrainCheck, digest};
+use super::{DrainCheck, digest, openapi};
 use crate::{
     catalog::Catalog,
     status::{STATUS_SCHEMA, StatusCell},
@@ -52,6 +52,7 @@ pub fn router(plane: AdminPlane) -> Router {
         .route("/metrics", get(metrics))
         .route("/status", get(status))
         .route("/status/schema", get(schema))
+        .merge(service::openapi::routes(&openapi::description()))
         .merge(digest::routes(plane.catalog.clone(), plane.status.clone()))
         .fallback(async || Problem::new(Kind::NoSuchRoute, "there is no such route"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed("GET, HEAD"))

@@ -20,6 +20,7 @@ use crate::{
         DataResponse,
         counters::{ReadCounters, ReadCounts},
         data::{DataPlane, service},
+        openapi,
     },
 };
 
@@ -259,4 +260,28 @@ fn each_read_is_counted_once() {
         ReadCounters::sum(counters.iter().map(AsRef::as_ref)),
         expected
     );
+}
+
+#[tokio::test]
+async fn described_methods_are_routed_and_no_others() {
+    let description = serde_json::to_value(openapi::description()).unwrap();
+    let plane = plane();
+    let paths = description["paths"].as_object().unwrap();
+    assert_eq!(paths.len(), 3, "{paths:?}");
+    for (path, described) in paths {
+        let target = match path.as_str() {
+            "/post" => "/post?id=a",
+            "/v1/{collection}/{id}" => "/v1/posts/a",
+            path => path,
+        };
+        for method in ["GET", "HEAD", "PUT", "POST", "DELETE"] {
+            let (response, _) = ask(&plane, method, target).await;
+            let is_described = described.get(method.to_lowercase()).is_some();
+            assert_eq!(
+                response.status().is_success(),
+                is_described,
+                "{method} {path}"
+            );
+        }
+    }
 }
