@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 N ?= 3
 
-.PHONY: help run build test chaos bench budget lint fmt doc deny ci clean start stop health logs scale-readers test-write demo
+.PHONY: help run build test chaos bench budget check-api lint fmt doc deny ci clean start stop health logs scale-readers test-write demo
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 15
@@ -36,6 +36,9 @@ bench: ## Measure reads, waits and memory against baselines; see loadtest/README
 
 budget: ## Count what a hot request costs; fails over loadtest/budget.toml
 	loadtest/budget
+
+check-api: ## Hold both services against their OpenAPI descriptions, with thousands of requests; needs PyPI once
+	scripts/check-api
 
 lint: ## Check formatting and lints; warnings are errors
 	$(CARGO) fmt --all --check
