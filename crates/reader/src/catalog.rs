@@ -138,11 +138,13 @@ struct Inner {
 pub struct Catalog(Arc<Inner>);
 
 impl Catalog {
-    /// What is known of a key: `&ResourceKey`, `(collection, id)` or `"collection/id"`.
+    /// What is known of a key: `&ResourceKey`, `(collection, id)` as text or octets, or
+    /// `"collection/id"`.
     ///
     /// Allocates nothing. Costs a hash of the key, a shard's lock in shared mode, usually three
     /// cache misses, and a reference count; where the document expires, a look at the monotonic
     /// clock.
+    #[inline]
     pub fn lookup<'a>(&self, key: impl Into<KeyRef<'a>>) -> Lookup {
         if !self.is_ready() {
             return Lookup::Unknown;

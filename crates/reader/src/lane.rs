@@ -11,7 +11,9 @@ mod clock;
 mod compose;
 mod connection;
 mod latency;
+pub(crate) mod line;
 pub(crate) mod request;
+pub(crate) mod sections;
 mod serving;
 mod turn;
 

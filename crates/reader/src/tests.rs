@@ -27,6 +27,7 @@ use crate::{
     http::{
         DataResponse,
         freshness::CacheControl,
+        negotiate::Preferences,
         respond,
         serve::{Answer, decide},
     },
@@ -110,8 +111,8 @@ fn respond(
     method: &Method,
 ) -> Read {
     let values = |name| headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
-    let accept_encoding = values(header::ACCEPT_ENCODING);
-    match decide(catalog, key, accept_encoding, values(header::IF_NONE_MATCH)) {
+    let preferences = || Preferences::parse(values(header::ACCEPT_ENCODING));
+    match decide(catalog, key, preferences, values(header::IF_NONE_MATCH)) {
         Answer::Document(selected) => {
             Read::Document(respond::document(cache_control, &selected, method))
         }

@@ -89,8 +89,8 @@ pub fn plain_post(id: &str) -> Option<Parts<'_>> {
     is_plain.then_some((Cow::Borrowed("posts"), Cow::Borrowed(id)))
 }
 
-/// RFC 3986 §2.3, by octet.
-const IS_UNRESERVED: [bool; 256] = {
+/// Which octets stand for themselves wherever they are: unreserved characters (RFC 3986 §2.3).
+pub const IS_UNRESERVED: [bool; 256] = {
     let mut table = [false; 256];
     let mut octet = 0;
     while octet < 128_u8 {

@@ -12,22 +12,26 @@ use crate::entry::Entry;
 /// It need not be valid; an invalid one names nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyRef<'a> {
-    collection: &'a str,
-    id: &'a str,
+    collection: &'a [u8],
+    id: &'a [u8],
 }
 
 impl<'a> From<&'a ResourceKey> for KeyRef<'a> {
     fn from(key: &'a ResourceKey) -> Self {
-        Self {
-            collection: key.collection(),
-            id: key.id(),
-        }
+        (key.collection(), key.id()).into()
     }
 }
 
 /// From collection and id.
 impl<'a> From<(&'a str, &'a str)> for KeyRef<'a> {
     fn from((collection, id): (&'a str, &'a str)) -> Self {
+        (collection.as_bytes(), id.as_bytes()).into()
+    }
+}
+
+/// From the octets of both. What is not UTF-8 names nothing.
+impl<'a> From<(&'a [u8], &'a [u8])> for KeyRef<'a> {
+    fn from((collection, id): (&'a [u8], &'a [u8])) -> Self {
         Self { collection, id }
     }
 }
@@ -35,8 +39,7 @@ impl<'a> From<(&'a str, &'a str)> for KeyRef<'a> {
 /// From `collection/id`. A text without `/` names nothing.
 impl<'a> From<&'a str> for KeyRef<'a> {
     fn from(text: &'a str) -> Self {
-        let (collection, id) = text.split_once('/').unwrap_or(("", text));
-        Self { collection, id }
+        text.split_once('/').unwrap_or(("", text)).into()
     }
 }
 
@@ -61,13 +64,13 @@ impl Hash for EntryKey {
 
 impl Hash for KeyRef<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        hash_octets((self.collection.as_bytes(), self.id.as_bytes()), state);
+        hash_octets((self.collection, self.id), state);
     }
 }
 
 impl Equivalent<EntryKey> for KeyRef<'_> {
     fn equivalent(&self, key: &EntryKey) -> bool {
-        key.0.key_octets() == (self.collection.as_bytes(), self.id.as_bytes())
+        key.0.key_octets() == (self.collection, self.id)
     }
 }
 

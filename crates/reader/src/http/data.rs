@@ -25,6 +25,7 @@ use super::{
     at_least::{self, AT_LEAST},
     counters::{ReadCounters, ReadOutcome},
     freshness::CacheControl,
+    negotiate::Preferences,
     problem_response,
     respond::{document, not_modified},
     serve::{Answer, decide},
@@ -149,7 +150,7 @@ impl DataPlane {
         let answer = decide(
             &self.catalog,
             (&*key.0, &*key.1),
-            lines(headers, &header::ACCEPT_ENCODING),
+            || Preferences::parse(lines(headers, &header::ACCEPT_ENCODING)),
             lines(headers, &header::IF_NONE_MATCH),
         );
         match answer {

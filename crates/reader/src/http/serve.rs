@@ -44,36 +44,43 @@ pub struct Selected {
 
 impl Selected {
     /// The document.
+    #[inline]
     pub fn entry(&self) -> &Entry {
         self.content.entry()
     }
 
     /// The octets. Copies nothing.
+    #[inline]
     pub fn content(&self) -> &Content {
         &self.content
     }
 
     /// How they are coded.
+    #[inline]
     pub fn coding(&self) -> ContentCoding {
         self.coding
     }
 
     /// Their entity tag.
+    #[inline]
     pub fn tag(&self) -> EntityTag {
         self.tag
     }
 
     /// For how long the document is served yet, if it expires.
+    #[inline]
     pub fn remaining_seconds(&self) -> Option<u64> {
         self.remaining_seconds
     }
 }
 
-/// Answers a read of `key`. The lines are those of Accept-Encoding and If-None-Match.
+/// Answers a read of `key`. `preferences` is asked only where there is a choice; the lines are those
+/// of If-None-Match.
+#[inline]
 pub fn decide<'a, 'b>(
     catalog: &Catalog,
     key: impl Into<KeyRef<'a>>,
-    accept_encoding: impl IntoIterator<Item = &'b [u8]>,
+    preferences: impl FnOnce() -> Preferences,
     if_none_match: impl IntoIterator<Item = &'b [u8]>,
 ) -> Answer {
     let entry = match catalog.lookup(key) {
@@ -86,8 +93,7 @@ pub fn decide<'a, 'b>(
     let selected = if representations.is_single() {
         representations.next()
     } else {
-        let preferences = Preferences::parse(accept_encoding);
-        negotiate(&preferences, representations, |one| {
+        negotiate(&preferences(), representations, |one| {
             (one.coding(), one.octets_len())
         })
     };
@@ -113,6 +119,7 @@ pub fn decide<'a, 'b>(
 struct Expired;
 
 /// For how many seconds the document is served yet, if it expires.
+#[inline]
 fn remaining(catalog: &Catalog, entry: &Entry) -> Result<Option<u64>, Expired> {
     let Some(at) = entry.expires_at() else {
         return Ok(None);

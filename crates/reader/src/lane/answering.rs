@@ -7,10 +7,12 @@ use shared::Position;
 use super::{
     compose::{self, Composer},
     connection::LeftContent,
-    request::{Front, Plain, front},
+    line::{self, UsualLine},
+    request::{Fields, Front, front},
+    sections::{Place, Sections},
 };
 use crate::{
-    catalog::Catalog,
+    catalog::{Catalog, KeyRef},
     http::{
         counters::{ReadCounters, ReadCounts},
         data::DataPlane,
@@ -26,12 +28,19 @@ const OUT_BYTES_MAX: usize = 64 * 1024;
 /// Answers plain requests from the catalog. Each lane has one.
 #[derive(Debug)]
 pub(crate) struct Answering {
-    catalog: Catalog,
     reached: Reached,
+    sections: Sections,
+    answers: Answers,
+    counters: Arc<ReadCounters>,
+}
+
+/// What answers are made of and where they go.
+#[derive(Debug)]
+struct Answers {
+    catalog: Catalog,
     composer: Composer,
     /// This lane's own, told to the admin plane by [`Self::publish_counts`].
     counts: ReadCounts,
-    counters: Arc<ReadCounters>,
     /// Used again with each call.
     out: Vec<u8>,
 }
@@ -62,37 +71,41 @@ pub(crate) struct Answered {
 impl Answering {
     pub(crate) fn new(plane: &DataPlane, counters: Arc<ReadCounters>) -> Self {
         Self {
-            catalog: plane.catalog().clone(),
             reached: plane.reached().clone(),
-            composer: Composer::new(
-                plane.cache_control().clone(),
-                plane.absent_response(),
-                plane.not_ready_response(),
-            ),
-            counts: ReadCounts::default(),
+            sections: Sections::new(),
+            answers: Answers {
+                catalog: plane.catalog().clone(),
+                composer: Composer::new(
+                    plane.cache_control().clone(),
+                    plane.absent_response(),
+                    plane.not_ready_response(),
+                ),
+                counts: ReadCounts::default(),
+                out: Vec::new(),
+            },
             counters,
-            out: Vec::new(),
         }
     }
 
     /// To be called when the second changes.
     pub(crate) fn set_date(&mut self, date: &str) {
-        self.composer.set_date(date);
+        self.answers.composer.set_date(date);
     }
 
     /// Tells the admin plane of everything counted so far.
     pub(crate) fn publish_counts(&self) {
-        self.counters.publish(&self.counts);
+        self.counters.publish(&self.answers.counts);
     }
 
     /// The answers to what was given to [`Self::answer`] last.
     pub(crate) fn out(&self) -> &[u8] {
-        &self.out
+        &self.answers.out
     }
 
-    /// Answers the requests at the front of `octets`.
-    pub(crate) fn answer(&mut self, octets: &[u8]) -> Answered {
-        self.out.clear();
+    /// Answers the requests at the front of `octets`. `place` is where the section of the last
+    /// request of their connection is.
+    pub(crate) fn answer(&mut self, octets: &[u8], place: &mut Place) -> Answered {
+        self.answers.out.clear();
         let mut answered = Answered {
             requests: 0,
             read: 0,
@@ -100,21 +113,22 @@ impl Answering {
             stop: Stop::Partial,
         };
         while answered.read < octets.len() {
-            if self.out.len() >= OUT_BYTES_MAX {
+            if self.answers.out.len() >= OUT_BYTES_MAX {
                 answered.stop = Stop::Full;
                 break;
             }
-            let (plain, len) = match front(&octets[answered.read..]) {
-                Front::Plain(plain, len) if self.has_reached(&plain) => (plain, len),
-                Front::Partial => break,
-                Front::Plain(..) | Front::Other => {
+            match self.answer_first(&octets[answered.read..], place) {
+                First::Answered(len, content) => {
+                    answered.read += len;
+                    answered.requests += 1;
+                    answered.content = content;
+                }
+                First::Partial => break,
+                First::Other => {
                     answered.stop = Stop::Other;
                     break;
                 }
-            };
-            answered.content = self.write(&plain);
-            answered.read += len;
-            answered.requests += 1;
+            }
             if answered.content.is_some() {
                 answered.stop = Stop::Full;
                 break;
@@ -123,28 +137,71 @@ impl Answering {
         answered
     }
 
-    /// Reads that have to wait, or ask for no position, are not for a lane.
-    fn has_reached(&self, plain: &Plain<'_>) -> bool {
-        let Some(field) = plain.at_least else {
-            return true;
+    fn answer_first(&mut self, octets: &[u8], place: &mut Place) -> First {
+        let line = line::usual(octets);
+        if let Some(UsualLine {
+            collection,
+            id,
+            len,
+        }) = line
+            && let Some((fields, section_len)) = self.sections.known(*place, &octets[len..])
+        {
+            if !has_reached(&self.reached, &fields) {
+                return First::Other;
+            }
+            let content = self.answers.write((collection, id), false, &fields);
+            return First::Answered(len + section_len, content);
+        }
+        let (plain, len) = match front(octets) {
+            Front::Plain(plain, len) => (plain, len),
+            Front::Partial => return First::Partial,
+            Front::Other => return First::Other,
         };
-        let text = str::from_utf8(field).unwrap_or_default();
-        text.parse::<Position>()
-            .is_ok_and(|asked| self.reached.has(asked))
+        if let Some(line) = line {
+            let section = &octets[line.len..len];
+            self.sections.keep(section, &plain.fields, place);
+        }
+        if !has_reached(&self.reached, &plain.fields) {
+            return First::Other;
+        }
+        let key = (&*plain.key.0, &*plain.key.1);
+        let content = self.answers.write(key, plain.is_head, &plain.fields);
+        First::Answered(len, content)
     }
+}
 
-    fn write(&mut self, plain: &Plain<'_>) -> Option<LeftContent> {
-        let answer = decide(
-            &self.catalog,
-            (&*plain.key.0, &*plain.key.1),
-            plain.accept_encoding,
-            plain.if_none_match,
-        );
+/// What came of the request at the front.
+enum First {
+    /// It had so many octets. The content is to be sent after what was written.
+    Answered(usize, Option<LeftContent>),
+    Partial,
+    Other,
+}
+
+/// Reads that have to wait, or ask for no position, are not for a lane.
+fn has_reached(reached: &Reached, fields: &Fields<'_>) -> bool {
+    let Some(field) = fields.at_least else {
+        return true;
+    };
+    let text = str::from_utf8(field).unwrap_or_default();
+    text.parse::<Position>()
+        .is_ok_and(|asked| reached.has(asked))
+}
+
+impl Answers {
+    fn write<'a>(
+        &mut self,
+        key: impl Into<KeyRef<'a>>,
+        is_head: bool,
+        fields: &Fields<'_>,
+    ) -> Option<LeftContent> {
+        let preferences = || fields.preferences;
+        let answer = decide(&self.catalog, key, preferences, fields.if_none_match);
         let out = &mut self.out;
         match answer {
             Answer::Document(selected) => {
                 self.counts.hit += 1;
-                let content = self.composer.document(&selected, plain.is_head, out);
+                let content = self.composer.document(&selected, is_head, out);
                 (content == compose::Content::Left)
                     .then(|| LeftContent::new(selected.content().clone()))
             }
@@ -155,12 +212,12 @@ impl Answering {
             }
             Answer::Absent => {
                 self.counts.absent += 1;
-                self.composer.absent(plain.is_head, out);
+                self.composer.absent(is_head, out);
                 None
             }
             Answer::Unknown => {
                 self.counts.not_ready += 1;
-                self.composer.not_ready(plain.is_head, out);
+                self.composer.not_ready(is_head, out);
                 None
             }
         }

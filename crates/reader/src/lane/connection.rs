@@ -13,6 +13,7 @@ use std::{
 use mio::net::TcpStream;
 use service::server::{Intake, Late, Slot};
 
+use super::sections::Place;
 use crate::entry::Content;
 
 /// What a connection is doing.
@@ -32,6 +33,8 @@ pub(super) struct Connection {
     stream: TcpStream,
     slot: Slot,
     stage: Stage,
+    /// Where the header section of its last request is.
+    place: Place,
     since: Instant,
     /// Requests answered.
     answered: u64,
@@ -73,6 +76,7 @@ impl Connection {
             stream,
             slot,
             stage: Stage::Waiting,
+            place: Place::default(),
             since: now,
             answered: 0,
             unanswered: Vec::new(),
@@ -83,6 +87,10 @@ impl Connection {
 
     pub(super) fn stream_mut(&mut self) -> &mut TcpStream {
         &mut self.stream
+    }
+
+    pub(super) fn place_mut(&mut self) -> &mut Place {
+        &mut self.place
     }
 
     pub(super) fn is_blocked(&self) -> bool {

@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 use httparse::{Header, Request, Status};
 use service::target::{self, Parts};
 
-use crate::http::data::TARGET_BYTES_MAX;
+use crate::http::{data::TARGET_BYTES_MAX, negotiate::Preferences};
 
 /// Header fields of a plain request, at most.
 pub(crate) const FIELDS_MAX: usize = 32;
@@ -28,11 +28,17 @@ pub(crate) enum Front<'a> {
 }
 
 /// What a plain request asks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Plain<'a> {
     pub(crate) is_head: bool,
     pub(crate) key: Parts<'a>,
-    pub(crate) accept_encoding: Option<&'a [u8]>,
+    pub(crate) fields: Fields<'a>,
+}
+
+/// What its header section says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Fields<'a> {
+    pub(crate) preferences: Preferences,
     pub(crate) if_none_match: Option<&'a [u8]>,
     pub(crate) at_least: Option<&'a [u8]>,
 }
@@ -63,18 +69,22 @@ fn plain<'a>(request: &Request<'_, 'a>) -> Option<Plain<'a>> {
     if request.version != Some(1) {
         return None;
     }
-    let mut plain = Plain {
+    Some(Plain {
         is_head,
         key: key(request.path?)?,
-        ..Plain::default()
-    };
-    let mut host = None;
-    for field in &*request.headers {
+        fields: fields(request.headers)?,
+    })
+}
+
+fn fields<'a>(section: &[Header<'a>]) -> Option<Fields<'a>> {
+    let (mut host, mut accept_encoding) = (None, None);
+    let (mut if_none_match, mut at_least) = (None, None);
+    for field in section {
         let slot = match Field::of(field.name) {
             Field::Host => &mut host,
-            Field::AcceptEncoding => &mut plain.accept_encoding,
-            Field::IfNoneMatch => &mut plain.if_none_match,
-            Field::AtLeast => &mut plain.at_least,
+            Field::AcceptEncoding => &mut accept_encoding,
+            Field::IfNoneMatch => &mut if_none_match,
+            Field::AtLeast => &mut at_least,
             Field::Connection if field.value.eq_ignore_ascii_case(b"keep-alive") => continue,
             Field::Connection | Field::Framing => return None,
             Field::Ignored => continue,
@@ -83,7 +93,11 @@ fn plain<'a>(request: &Request<'_, 'a>) -> Option<Plain<'a>> {
             return None;
         }
     }
-    host.map(|_any| plain)
+    host.map(|_any| Fields {
+        preferences: Preferences::parse(accept_encoding),
+        if_none_match,
+        at_least,
+    })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

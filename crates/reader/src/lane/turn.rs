@@ -68,7 +68,7 @@ pub(super) fn take(
         };
         return Ok(Turn { next, ..waiting });
     }
-    let answered = answering.answer(&buffer[..filled]);
+    let answered = answering.answer(&buffer[..filled], connection.place_mut());
     let sent = match answering.out() {
         [] => Sent::All,
         out => connection.send(out, answered.content, now)?,

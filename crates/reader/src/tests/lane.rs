@@ -4,8 +4,10 @@ mod answering;
 mod differential;
 mod ends;
 mod http2;
+mod line;
 mod pipeline;
 mod request;
+mod sections;
 mod slow;
 
 use std::{

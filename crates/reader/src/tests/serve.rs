@@ -8,7 +8,10 @@ use shared::ContentCoding::{Brotli, Gzip, Identity, Zstd};
 use super::{Read, holding, put, put_coded, respond};
 use crate::{
     catalog::Catalog,
-    http::{DataResponse, freshness::CacheControl, respond::DOCUMENT_VERSION, serve::decide},
+    http::{
+        DataResponse, freshness::CacheControl, negotiate::Preferences, respond::DOCUMENT_VERSION,
+        serve::decide,
+    },
 };
 
 const PLAIN: &str = "posts/plain";
@@ -255,8 +258,13 @@ fn a_decision_allocates_nothing() {
     let check = |key: &str, accept_encoding: &str, if_none_match: &str| {
         let mut answer = None;
         let counted = measure(|| {
-            let lines = [accept_encoding.as_bytes()];
-            answer = Some(decide(&catalog, key, lines, [if_none_match.as_bytes()]));
+            let preferences = || Preferences::parse([accept_encoding.as_bytes()]);
+            answer = Some(decide(
+                &catalog,
+                key,
+                preferences,
+                [if_none_match.as_bytes()],
+            ));
         });
         assert_eq!(counted.count_total, 0, "{key}: {answer:?}");
     };

@@ -8,7 +8,10 @@ use http::HeaderValue;
 use super::{documents, get, take_reply};
 use crate::{
     http::data::DataPlane,
-    lane::answering::{Answering, Stop},
+    lane::{
+        answering::{Answering, Stop},
+        sections::Place,
+    },
 };
 
 fn answering() -> Answering {
@@ -22,7 +25,7 @@ fn answering() -> Answering {
 
 #[test]
 fn answers_allocate_nothing_once_the_buffer_has_grown() {
-    let mut answering = answering();
+    let (mut answering, mut place) = (answering(), Place::default());
     let tag = "If-None-Match: \"0123456789abcdef0123456789abcdef\"\r\n";
     let requests = [
         get("plain", ""),
@@ -35,10 +38,10 @@ fn answers_allocate_nothing_once_the_buffer_has_grown() {
         get("coded", ""),
     ]
     .concat();
-    let first = answering.answer(requests.as_bytes());
+    let first = answering.answer(requests.as_bytes(), &mut place);
     assert_eq!((first.requests, first.read), (5, requests.len()));
     let counted = measure(|| {
-        let again = answering.answer(requests.as_bytes());
+        let again = answering.answer(requests.as_bytes(), &mut place);
         assert_eq!(again.requests, 5);
     });
     assert_eq!(counted.count_total, 0);
@@ -46,24 +49,24 @@ fn answers_allocate_nothing_once_the_buffer_has_grown() {
 
 #[test]
 fn long_content_is_left_where_it_lies() {
-    let mut answering = answering();
+    let (mut answering, mut place) = (answering(), Place::default());
     let requests = get("large", "") + &get("plain", "");
-    let answered = answering.answer(requests.as_bytes());
+    let answered = answering.answer(requests.as_bytes(), &mut place);
     assert_eq!((answered.requests, answered.stop), (1, Stop::Full));
     assert!(answered.content.is_some());
     assert!(answering.out().len() < 1024);
     let rest = &requests.as_bytes()[answered.read..];
-    let answered = answering.answer(rest);
+    let answered = answering.answer(rest, &mut place);
     assert_eq!((answered.requests, answered.stop), (1, Stop::Partial));
     assert!(answered.content.is_none());
 }
 
 #[test]
 fn every_answer_bears_the_date_that_was_set() {
-    let mut answering = answering();
+    let (mut answering, mut place) = (answering(), Place::default());
     answering.set_date("Sat, 21 Nov 2026 12:00:01 GMT");
     for id in ["plain", "none"] {
-        answering.answer(get(id, "").as_bytes());
+        answering.answer(get(id, "").as_bytes(), &mut place);
         let mut octets = answering.out().to_vec();
         let head = String::from_utf8_lossy(&octets).into_owned();
         assert!(

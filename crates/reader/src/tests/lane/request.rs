@@ -1,6 +1,9 @@
 //! Which requests are plain, as tables.
 
-use crate::lane::request::{FIELDS_MAX, Front, Plain, front};
+use crate::{
+    http::negotiate::Preferences,
+    lane::request::{FIELDS_MAX, Fields, Front, Plain, front},
+};
 
 fn plain(octets: &str) -> (Plain<'_>, usize) {
     match front(octets.as_bytes()) {
@@ -34,9 +37,12 @@ fn fields_are_found_whatever_their_case() {
         Cookie: a\r\nCookie: b\r\nRange: bytes=0-1\r\n\r\n";
     let (plain, _) = plain(request);
     assert!(plain.is_head);
-    assert_eq!(plain.accept_encoding, Some(&b"br"[..]));
-    assert_eq!(plain.if_none_match, Some(&b"\"t\""[..]));
-    assert_eq!(plain.at_least, Some(&b"1.2"[..]));
+    let expected = Fields {
+        preferences: Preferences::parse([&b"br"[..]]),
+        if_none_match: Some(b"\"t\""),
+        at_least: Some(b"1.2"),
+    };
+    assert_eq!(plain.fields, expected);
 }
 
 #[test]
