@@ -6,7 +6,7 @@
 //! A document that expires may have its Cache-Control formatted.
 
 use futures_util::FutureExt;
-use http::{HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
 use http_body_util::BodyExt;
 use shared::ContentCoding;
 
@@ -83,12 +83,57 @@ impl Repeated {
     }
 }
 
+/// What answers about a document begin with, up to the digits of its entity tag.
+#[derive(Debug)]
+struct Documents {
+    /// 200, by [`ContentCoding`]'s discriminant.
+    full: [Beginning; ContentCoding::ALL.len()],
+    not_modified: Beginning,
+}
+
+impl Documents {
+    fn new(cache_control: Option<&[u8]>) -> Self {
+        let vary = ACCEPT_ENCODING;
+        let mut shared = vec![(header::VARY.as_str(), vary.as_bytes())];
+        shared.extend(cache_control.map(|value| (header::CACHE_CONTROL.as_str(), value)));
+        let (json, nosniff) = (JSON, NOSNIFF);
+        let full = ContentCoding::ALL.map(|coding| {
+            let mut fields = vec![
+                (header::CONTENT_TYPE.as_str(), json.as_bytes()),
+                (header::X_CONTENT_TYPE_OPTIONS.as_str(), nosniff.as_bytes()),
+            ];
+            if coding != ContentCoding::Identity {
+                let token = coding.token().as_bytes();
+                fields.push((header::CONTENT_ENCODING.as_str(), token));
+            }
+            fields.extend(&shared);
+            Self::beginning(StatusCode::OK, fields)
+        });
+        Self {
+            full,
+            not_modified: Self::beginning(StatusCode::NOT_MODIFIED, shared),
+        }
+    }
+
+    fn beginning(status: StatusCode, fields: Vec<(&str, &[u8])>) -> Beginning {
+        let mut beginning = Beginning::new(status, fields);
+        beginning.octets.extend_from_slice(b"etag: \"");
+        beginning
+    }
+
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Beginning> {
+        self.full.iter_mut().chain([&mut self.not_modified])
+    }
+}
+
 /// Writes answers. Each lane has one.
 #[derive(Debug)]
 pub(super) struct Composer {
     cache_control: CacheControl,
-    document: Beginning,
-    not_modified: Beginning,
+    /// Of documents that do not expire.
+    lasting: Documents,
+    /// Of those that do: without Cache-Control.
+    expiring: Documents,
     absent: Repeated,
     not_ready: Repeated,
 }
@@ -100,16 +145,10 @@ impl Composer {
         absent: DataResponse,
         not_ready: DataResponse,
     ) -> Self {
-        let vary = (header::VARY.as_str(), ACCEPT_ENCODING);
-        let document = [
-            (header::CONTENT_TYPE.as_str(), JSON),
-            (header::X_CONTENT_TYPE_OPTIONS.as_str(), NOSNIFF),
-            vary.clone(),
-        ];
         Self {
+            lasting: Documents::new(Some(cache_control.as_bytes())),
+            expiring: Documents::new(None),
             cache_control,
-            document: beginning(StatusCode::OK, &document),
-            not_modified: beginning(StatusCode::NOT_MODIFIED, &[vary]),
             absent: Repeated::of(absent),
             not_ready: Repeated::of(not_ready),
         }
@@ -117,17 +156,15 @@ impl Composer {
 
     /// To be called when the second changes.
     pub(super) fn set_date(&mut self, date: &str) {
-        for beginning in [
-            &mut self.document,
-            &mut self.not_modified,
-            &mut self.absent.head,
-            &mut self.not_ready.head,
-        ] {
+        let documents = self.lasting.all_mut().chain(self.expiring.all_mut());
+        let repeated = [&mut self.absent.head, &mut self.not_ready.head];
+        for beginning in documents.chain(repeated) {
             beginning.set_date(date);
         }
     }
 
     /// 200. Says whether the content is in `out`, or left to be written from where it lies.
+    #[inline]
     pub(super) fn document(
         &self,
         selected: &Selected,
@@ -135,15 +172,12 @@ impl Composer {
         out: &mut Vec<u8>,
     ) -> Content {
         let content = selected.content().as_ref();
-        out.extend_from_slice(&self.document.octets);
+        let full = &self.documents(selected).full;
+        out.extend_from_slice(&full[selected.coding() as usize].octets);
         self.common_fields(selected, out);
-        if selected.coding() != ContentCoding::Identity {
-            let token = selected.coding().token().as_bytes();
-            put(out, &[b"content-encoding: ", token, b"\r\n"]);
-        }
-        let mut digits = itoa::Buffer::new();
-        let length = digits.format(content.len()).as_bytes();
-        put(out, &[b"content-length: ", length, b"\r\n\r\n"]);
+        out.extend_from_slice(b"\r\ncontent-length: ");
+        put_number(content.len() as u64, out);
+        out.extend_from_slice(b"\r\n\r\n");
         if is_head {
             return Content::Written;
         }
@@ -156,9 +190,9 @@ impl Composer {
 
     /// 304.
     pub(super) fn not_modified(&self, selected: &Selected, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.not_modified.octets);
+        out.extend_from_slice(&self.documents(selected).not_modified.octets);
         self.common_fields(selected, out);
-        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(b"\r\n\r\n");
     }
 
     /// 404.
@@ -171,31 +205,34 @@ impl Composer {
         self.not_ready.write(is_head, out);
     }
 
-    /// As `http/respond` has them.
+    fn documents(&self, selected: &Selected) -> &Documents {
+        match selected.remaining_seconds() {
+            None => &self.lasting,
+            Some(_) => &self.expiring,
+        }
+    }
+
+    /// As `http/respond` has them, from the digits of the entity tag on; the last one is not ended.
+    #[inline]
     fn common_fields(&self, selected: &Selected, out: &mut Vec<u8>) {
-        let entry = selected.entry();
-        let mut digits = itoa::Buffer::new();
-        put(
-            out,
-            &[
-                b"etag: \"",
-                &selected.tag().to_text(),
-                b"\"\r\npressrun-document-version: ",
-                digits.format(entry.version().0).as_bytes(),
-                b"\r\ncache-control: ",
-            ],
-        );
-        let Some(remaining) = selected.remaining_seconds() else {
-            return put(out, &[self.cache_control.as_bytes(), b"\r\n"]);
-        };
+        out.extend_from_slice(&selected.tag().to_text());
+        out.extend_from_slice(b"\"\r\npressrun-document-version: ");
+        put_number(selected.entry().version().0, out);
+        if let Some(remaining) = selected.remaining_seconds() {
+            self.expiry(selected, remaining, out);
+        }
+    }
+
+    #[cold]
+    fn expiry(&self, selected: &Selected, remaining: u64, out: &mut Vec<u8>) {
         let cache_control = self.cache_control.field_for(remaining);
         put(
             out,
             &[
+                b"\r\ncache-control: ",
                 cache_control.as_bytes(),
                 b"\r\npressrun-expires-at: ",
-                entry.expiry_text().unwrap_or_default(),
-                b"\r\n",
+                selected.entry().expiry_text().unwrap_or_default(),
             ],
         );
     }
@@ -210,16 +247,13 @@ pub(super) enum Content {
     Left,
 }
 
-fn beginning(status: StatusCode, fields: &[(&str, HeaderValue)]) -> Beginning {
-    let fields = fields.iter();
-    Beginning::new(
-        status,
-        fields.map(|(name, value)| (*name, value.as_bytes())),
-    )
-}
-
 fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
     for part in parts {
         out.extend_from_slice(part);
     }
+}
+
+#[inline]
+fn put_number(number: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
