@@ -2,7 +2,7 @@
 //!
 //! From when the lane learned of a batch of events until an answer was given to the kernel: so the
 //! wait behind other connections of the batch is in it, and the wait in the kernel's queues is
-//! not. One look at the clock per readable event, and two stores.
+//! not. A few requests that are answered in a row share a look at the clock, and two stores.
 
 use std::{
     sync::{

@@ -38,6 +38,10 @@ const EVENTS_MAX: usize = 1024;
 /// many requests in its buffer holds up the others.
 const READ_BYTES_MAX: usize = 16 * 1024;
 
+/// Requests whose answers share one look at the clock: one of them is taken for late by what the
+/// others and those of its own connection took, a few microseconds each.
+const TIMED_TOGETHER: u64 = 4;
+
 /// Connections accepted before others are looked at.
 const ACCEPTS_MAX: usize = 64;
 
@@ -54,6 +58,8 @@ pub(super) struct Lane {
     connections: Slab<Connection>,
     answering: Answering,
     latency: LatencyHistogram,
+    /// Answered since the clock was looked at last.
+    untimed: u64,
     clock: Clock,
     /// Connections to be looked at again without an event.
     again: Vec<Token>,
@@ -84,6 +90,7 @@ impl Lane {
             connections: Slab::new(),
             answering,
             latency,
+            untimed: 0,
             sweep_at: clock.now() + SWEEP_INTERVAL,
             clock,
             again: Vec::new(),
@@ -117,6 +124,7 @@ impl Lane {
             for token in again.drain(..) {
                 self.on_token(token);
             }
+            self.record_latency();
             self.answering.publish_counts();
             self.on_time();
         }
@@ -262,10 +270,11 @@ impl Lane {
             }
             Err(_panic) => Turn::CLOSE,
         };
-        if turn.answered > 0 {
-            self.latency.record(now.elapsed(), turn.answered);
-        }
         let is_blocked = connection.is_blocked();
+        self.untimed += turn.answered;
+        if self.untimed >= TIMED_TOGETHER {
+            self.record_latency();
+        }
         match turn.next {
             Next::Close => drop(self.connections.remove(id)),
             Next::HandOver => self.connections.remove(id).hand_over(&self.intake),
@@ -274,6 +283,14 @@ impl Lane {
             }
             Next::Again => self.again.push(Token(id)),
             Next::Wait => {}
+        }
+    }
+
+    fn record_latency(&mut self) {
+        if self.untimed > 0 {
+            self.latency
+                .record(self.clock.now().elapsed(), self.untimed);
+            self.untimed = 0;
         }
     }
 
