@@ -83,11 +83,13 @@ impl Entry {
     }
 
     /// The document's version.
+    #[inline]
     pub fn version(&self) -> Version {
         self.layout().version(self.block())
     }
 
     /// When the document ends to be served, in database time, if it does.
+    #[inline]
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.layout().expiry(self.block()).map(|(at, _text)| at)
     }
@@ -98,6 +100,7 @@ impl Entry {
     }
 
     /// Whether the document was deleted.
+    #[inline]
     pub fn is_tombstone(&self) -> bool {
         self.layout().is_tombstone()
     }
@@ -108,6 +111,7 @@ impl Entry {
     }
 
     /// The octets of collection and id.
+    #[inline]
     pub(crate) fn key_octets(&self) -> (&[u8], &[u8]) {
         self.layout().collection_and_id(self.block())
     }
@@ -118,6 +122,7 @@ impl Entry {
     }
 
     /// The prepared representations, identity first; none for a tombstone.
+    #[inline]
     pub fn representations(&self) -> Representations<'_> {
         Representations::of(self)
     }
@@ -144,14 +149,17 @@ impl Entry {
         self.0.as_ptr() == other.0.as_ptr()
     }
 
+    #[inline]
     fn header(&self) -> &Header {
         &self.0.header.header
     }
 
+    #[inline]
     fn layout(&self) -> Layout {
         self.header().layout
     }
 
+    #[inline]
     fn block(&self) -> &[u8] {
         &self.0.slice
     }

@@ -85,6 +85,7 @@ impl Setter {
 
 impl Catalog {
     /// A hit, unless it is one no more.
+    #[inline]
     pub(super) fn unless_expired(&self, entry: Entry) -> Lookup {
         let Some(at) = entry.expires_at() else {
             return Lookup::Hit(entry);

@@ -57,24 +57,28 @@ impl PartialEq for EntryKey {
 impl Eq for EntryKey {}
 
 impl Hash for EntryKey {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         hash_octets(self.0.key_octets(), state);
     }
 }
 
 impl Hash for KeyRef<'_> {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         hash_octets((self.collection, self.id), state);
     }
 }
 
 impl Equivalent<EntryKey> for KeyRef<'_> {
+    #[inline]
     fn equivalent(&self, key: &EntryKey) -> bool {
         key.0.key_octets() == (self.collection, self.id)
     }
 }
 
 /// The one way in which keys are hashed, or borrowed ones would miss.
+#[inline]
 fn hash_octets<H: Hasher>((collection, id): (&[u8], &[u8]), state: &mut H) {
     state.write(collection);
     state.write(id);

@@ -33,14 +33,17 @@ impl Shape {
     /// Instead of a number of rows, which is at most `REPRESENTATIONS_MAX`.
     const PLAIN: u8 = 15;
 
+    #[inline]
     fn rows(self) -> u8 {
         self.0 & 15
     }
 
+    #[inline]
     fn version_len(self) -> usize {
         usize::from(self.0 >> 4 & 7)
     }
 
+    #[inline]
     fn expires(self) -> bool {
         self.0 >> 7 == 1
     }
@@ -104,6 +107,7 @@ fn write_rows(representations: &[Representation], block: &mut Vec<u8>) -> u8 {
 }
 
 impl Layout {
+    #[inline]
     pub(super) fn is_tombstone(self) -> bool {
         self.shape.rows() == 0
     }
@@ -112,12 +116,14 @@ impl Layout {
         &block[..self.key_len()]
     }
 
+    #[inline]
     pub(super) fn collection_and_id(self, block: &[u8]) -> (&[u8], &[u8]) {
         let key = self.key(block);
         let collection_len = usize::from(self.collection_len);
         (&key[..collection_len], &key[collection_len + 1..])
     }
 
+    #[inline]
     pub(super) fn version(self, block: &[u8]) -> Version {
         let octets = &block[self.key_len()..][..self.shape.version_len()];
         let shifted = |number, &octet: &u8| number << 8 | u64::from(octet);
@@ -125,6 +131,7 @@ impl Layout {
     }
 
     /// The instant and its text.
+    #[inline]
     pub(super) fn expiry(self, block: &[u8]) -> Option<(Timestamp, &[u8])> {
         if !self.shape.expires() {
             return None;
@@ -136,6 +143,7 @@ impl Layout {
     }
 
     /// The rows, then where the octets of all begin.
+    #[inline]
     pub(super) fn rows(self, block: &[u8]) -> (&[u8], usize) {
         let rows_len = match self.shape.rows() {
             Shape::PLAIN => PLAIN_ROW_BYTES,

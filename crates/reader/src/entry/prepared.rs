@@ -36,6 +36,7 @@ pub struct Content {
 }
 
 impl<'a> Representations<'a> {
+    #[inline]
     pub(super) fn of(entry: &'a Entry) -> Self {
         let (rows, start) = entry.layout().rows(entry.block());
         Self { entry, rows, start }
@@ -44,6 +45,7 @@ impl<'a> Representations<'a> {
 
 impl Representations<'_> {
     /// Whether identity is all there is.
+    #[inline]
     pub(crate) fn is_single(&self) -> bool {
         self.rows.len() == PLAIN_ROW_BYTES
     }
@@ -52,6 +54,7 @@ impl Representations<'_> {
 impl<'a> Iterator for Representations<'a> {
     type Item = Prepared<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Prepared<'a>> {
         let (tag, rest) = self.rows.split_first_chunk()?;
         let octets = &self.entry.block()[self.start..];
@@ -95,11 +98,13 @@ impl<'a> Prepared<'a> {
     }
 
     /// Where in the block they are.
+    #[inline]
     pub(crate) fn range(self) -> Range<usize> {
         self.start..self.start + self.octets.len()
     }
 
     /// The entity tag.
+    #[inline]
     pub fn tag(self) -> EntityTag {
         EntityTag(*self.tag)
     }
@@ -107,6 +112,7 @@ impl<'a> Prepared<'a> {
 
 impl Content {
     /// The octets of `entry` that have this [`Prepared::range`].
+    #[inline]
     pub(crate) fn new(entry: Entry, range: Range<usize>) -> Self {
         Self { entry, range }
     }
@@ -118,6 +124,7 @@ impl Content {
 }
 
 impl AsRef<[u8]> for Content {
+    #[inline]
     fn as_ref(&self) -> &[u8] {
         &self.entry.block()[self.range.clone()]
     }

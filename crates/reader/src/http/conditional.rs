@@ -15,15 +15,18 @@ use shared::{
 ///
 /// A line is read up to its first malformed member; the rest of it is ignored, which costs the
 /// client a full answer and never gives it a wrong one.
+#[inline]
 pub fn is_held<'a>(lines: impl IntoIterator<Item = &'a [u8]>, tag: EntityTag) -> bool {
     let mut members = 0_usize;
     let mut any = false;
-    for member in lines.into_iter().flat_map(list_members) {
-        members += 1;
-        match member {
-            ListMember::Tag(listed) if tag.matches_weakly(&listed) => return true,
-            ListMember::Any => any = true,
-            ListMember::Tag(_) | ListMember::Malformed => {}
+    for line in lines {
+        for member in list_members(line) {
+            members += 1;
+            match member {
+                ListMember::Tag(listed) if tag.matches_weakly(&listed) => return true,
+                ListMember::Any => any = true,
+                ListMember::Tag(_) | ListMember::Malformed => {}
+            }
         }
     }
     any && members == 1

@@ -30,9 +30,7 @@ pub(crate) fn usual(octets: &[u8]) -> Option<UsualLine<'_>> {
         (collection, DOCUMENT.len() + collection.len() + 1)
     };
     let rest = &octets[id_at..];
-    let id_len = rest
-        .iter()
-        .position(|&octet| !IS_UNRESERVED[usize::from(octet)])?;
+    let id_len = unreserved_len(rest);
     let (id, rest) = rest.split_at(id_len);
     let is_id = (1..=ID_BYTES_MAX).contains(&id_len) && id != b"." && id != b"..";
     (is_id && rest.starts_with(END)).then_some(UsualLine {
@@ -40,6 +38,17 @@ pub(crate) fn usual(octets: &[u8]) -> Option<UsualLine<'_>> {
         id,
         len: id_at + id_len + END.len(),
     })
+}
+
+/// How many octets at the front are unreserved characters; by fours, which is less work for each.
+fn unreserved_len(octets: &[u8]) -> usize {
+    let is_unreserved = |octet: &u8| IS_UNRESERVED[usize::from(*octet)];
+    let fours = octets.as_chunks::<4>().0.iter();
+    let whole = 4 * fours
+        .take_while(|four| four.iter().all(is_unreserved))
+        .count();
+    let rest = octets[whole..].iter();
+    whole + rest.take_while(|octet| is_unreserved(octet)).count()
 }
 
 fn collection(path: &[u8]) -> Option<&[u8]> {
