@@ -5,12 +5,16 @@
 //! until it has.
 
 use std::{
-    io::{self, ErrorKind, IoSlice, Read, Write},
+    io::{self, IoSlice},
     os::fd::OwnedFd,
     time::{Duration, Instant},
 };
 
 use mio::net::TcpStream;
+use rustix::{
+    io::Errno,
+    net::{self, RecvFlags, SendAncillaryBuffer, SendFlags},
+};
 use service::server::{Intake, Late, Slot};
 
 use super::sections::Place;
@@ -110,19 +114,21 @@ impl Connection {
     }
 
     /// Reads once. `None`: there is nothing to read.
+    #[inline]
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         loop {
-            return match self.stream.read(buffer) {
-                Ok(len) => Ok(Some(len)),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => Err(error),
+            return match net::recv(&self.stream, &mut *buffer, RecvFlags::empty()) {
+                Ok((len, _same)) => Ok(Some(len)),
+                Err(Errno::WOULDBLOCK) => Ok(None),
+                Err(Errno::INTR) => continue,
+                Err(error) => Err(error.into()),
             };
         }
     }
 
     /// Sends `out`, then the content. What the kernel does not take is kept for
     /// [`Self::send_rest`].
+    #[inline]
     pub(super) fn send(
         &mut self,
         out: &[u8],
@@ -130,7 +136,7 @@ impl Connection {
         now: Instant,
     ) -> io::Result<Sent> {
         let rest = content.as_ref().map_or(&[][..], LeftContent::rest);
-        let sent = write(&mut self.stream, out, rest)?;
+        let sent = write(&self.stream, out, rest)?;
         if sent == out.len() + rest.len() {
             return Ok(Sent::All);
         }
@@ -148,7 +154,7 @@ impl Connection {
     pub(super) fn send_rest(&mut self, now: Instant) -> io::Result<Sent> {
         let rest = self.content.as_ref().map_or(&[][..], LeftContent::rest);
         let len = self.unsent.len() + rest.len();
-        let sent = write(&mut self.stream, &self.unsent, rest)?;
+        let sent = write(&self.stream, &self.unsent, rest)?;
         if sent == len {
             self.unsent = Vec::new();
             self.content = None;
@@ -210,17 +216,22 @@ impl Connection {
 }
 
 /// Writes both in one call, and says how many octets the kernel took.
-fn write(stream: &mut TcpStream, first: &[u8], second: &[u8]) -> io::Result<usize> {
+#[inline]
+fn write(stream: &TcpStream, first: &[u8], second: &[u8]) -> io::Result<usize> {
+    // A client that is gone is an error of its connection, no signal to the process.
+    let flags = SendFlags::NOSIGNAL;
     loop {
         let written = match (first, second) {
-            ([], second) => stream.write(second),
-            (first, []) => stream.write(first),
-            (first, second) => stream.write_vectored(&[IoSlice::new(first), IoSlice::new(second)]),
+            ([], one) | (one, []) => net::send(stream, one, flags),
+            (first, second) => {
+                let both = [IoSlice::new(first), IoSlice::new(second)];
+                net::sendmsg(stream, &both, &mut SendAncillaryBuffer::default(), flags)
+            }
         };
         return match written {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            other => other,
+            Err(Errno::WOULDBLOCK) => Ok(0),
+            Err(Errno::INTR) => continue,
+            other => Ok(other?),
         };
     }
 }
