@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 N ?= 3
 
-.PHONY: help run build test chaos bench budget check-api lint fmt doc deny ci clean start stop health logs scale-readers test-write demo
+.PHONY: help run build test chaos bench budget check-api load-read load-ramp load-soak load-start load-storm wrk-read wrk-targets wrk-create wrk-mixed lint fmt doc deny ci clean start stop health logs scale-readers test-write demo
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 15
@@ -39,6 +39,34 @@ budget: ## Count what a hot request costs; fails over loadtest/budget.toml
 
 check-api: ## Hold both services against their OpenAPI descriptions, with thousands of requests; needs PyPI once
 	scripts/check-api
+
+# Against a stack that runs, at BASE_URL; see loadtest/README.md.
+load-read: ## Read from a running stack at a constant rate (k6): RATE, DURATION, BASE_URL
+	loadtest/load read
+
+load-ramp: ## Read at one rate after another, to find the highest (k6): RATE_MAX, STEP
+	loadtest/load ramp
+
+load-soak: ## Read and write for long (k6): MINUTES, RATE, WRITE_RATE
+	loadtest/load soak
+
+load-start: ## Let all clients come in one moment (k6): CLIENTS, READS
+	loadtest/load start
+
+load-storm: ## Rewrite a few posts while everybody reads them (k6): WRITE_RATE, RATE, DURATION, HOT
+	loadtest/load storm
+
+wrk-read: ## Read one post of a running stack in a closed loop (wrk): CONNECTIONS, DURATION, BASE_URL
+	loadtest/load wrk-read
+
+wrk-targets: ## Read a hundred posts in turn (wrk): PIPELINED, CONNECTIONS, DURATION
+	loadtest/load wrk-targets
+
+wrk-create: ## Write new posts in a closed loop (wrk): CONNECTIONS, DURATION, WRITER_URL
+	loadtest/load wrk-create
+
+wrk-mixed: ## Write posts, half of them again (wrk): CONNECTIONS, DURATION, WRITER_URL
+	loadtest/load wrk-mixed
 
 lint: ## Check formatting and lints; warnings are errors
 	$(CARGO) fmt --all --check
