@@ -128,7 +128,7 @@ impl Area<'_> {
     }
 
     /// A histogram that is read when asked for: the sum of all values, and for each bucket its upper
-    /// bound (the last is `f64::MAX`) and how many values it has that no earlier one has.
+    /// bound (the last is infinite) and how many values it has that no earlier one has.
     ///
     /// # Panics
     /// As [`Self::counter`].

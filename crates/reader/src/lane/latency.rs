@@ -60,7 +60,7 @@ impl LatencyCounts {
     /// Upper bounds in seconds, the last one infinite, with the requests of each bucket.
     pub(crate) fn buckets(&self) -> impl Iterator<Item = (f64, u64)> {
         let bounds = (0..BUCKETS - 1).map(|index| f64::from(1 << index) / 1e6);
-        bounds.chain([f64::MAX]).zip(self.buckets)
+        bounds.chain([f64::INFINITY]).zip(self.buckets)
     }
 
     /// All of them together, in seconds.

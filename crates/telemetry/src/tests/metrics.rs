@@ -54,6 +54,23 @@ fn metrics_are_read_when_asked_for() {
 }
 
 #[test]
+fn a_histogram_ends_in_the_bucket_that_prometheus_computes_from() {
+    let mut metrics = Metrics::new();
+    metrics.area("lane").histogram("waits", "Waits", None, || {
+        (3.5, vec![(0.5, 1), (f64::INFINITY, 2)])
+    });
+    let text = metrics.to_text();
+    assert!(
+        text.contains("pressrun_lane_waits_bucket{le=\"0.5\"} 1\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("pressrun_lane_waits_bucket{le=\"+Inf\"} 3\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn owners_may_keep_their_own_metrics() {
     let latency = Histogram::new([0.1, 1.0]);
     let mut metrics = Metrics::default();
