@@ -20,7 +20,7 @@ build: ## Build every crate and binary, for development
 	$(CARGO) build --workspace --locked
 
 # The binaries first: whole-system tests start them.
-test: ## Run every test; installs PostgreSQL, Redis and HAProxy if they are missing
+test: ## Run every test; installs PostgreSQL, Redis, HAProxy and Prometheus if they are missing
 	scripts/install-test-servers
 	$(CARGO) build --workspace --bins --locked
 	$(CARGO) test --workspace --locked

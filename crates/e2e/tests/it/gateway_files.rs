@@ -1,150 +1,26 @@
-//! `docker-compose.yaml`, `deploy/Dockerfile` and `apisix/*.yaml` against each other, and against
-//! the settings and routes that the services really have.
+//! `apisix/*.yaml` against `docker-compose.yaml`, and against the routes that the services really have.
 
-use std::{collections::HashMap, net::SocketAddr, path::Path};
+use std::collections::BTreeMap;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::{
+    compose_files::listen,
+    files::{entries, list, text, yaml},
+};
 use fleet::{Fleet, Node};
 
 /// What the gateway may use: nothing that changes octets below their entity tags.
-const PLUGINS: &[&str] = &["request-id", "prometheus"];
-
-fn text(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .join(path);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-fn yaml(path: &str) -> Value {
-    serde_saphyr::from_str(&text(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-fn list(value: &Value) -> Vec<&str> {
-    let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
-    items.iter().filter_map(Value::as_str).collect()
-}
-
-fn entries(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().expect("a list").iter()
-}
-
-/// The container's side of each published port.
-fn published(service: &Value) -> Vec<u16> {
-    let port = |entry: &str| entry.rsplit(':').next()?.parse().ok();
-    let ports = list(&service["ports"]);
-    ports.iter().filter_map(|entry| port(entry)).collect()
-}
-
-/// A service's address in its container, as the program itself reads it from its environment.
-fn listen(compose: &Value, service: &str) -> SocketAddr {
-    let environment: HashMap<String, String> = compose["services"][service]["environment"]
-        .as_object()
-        .expect("variables")
-        .iter()
-        .map(|(name, value)| (name.clone(), value.as_str().expect("a text").to_owned()))
-        .collect();
-    if service == "writer" {
-        check_names(
-            &environment,
-            writer::config::PROGRAM.settings().map(|it| it.env),
-        );
-        let config = writer::config::Config::read(["writer"], &environment);
-        config.expect("the writer takes its settings").writer.listen
-    } else {
-        check_names(
-            &environment,
-            reader::config::PROGRAM.settings().map(|it| it.env),
-        );
-        let config = reader::config::Config::read(["reader"], &environment);
-        config.expect("the reader takes its settings").reader.listen
-    }
-}
-
-fn check_names(environment: &HashMap<String, String>, known: impl Iterator<Item = &'static str>) {
-    let known: Vec<&str> = known.collect();
-    for name in environment.keys() {
-        assert!(known.contains(&name.as_str()), "{name} is no setting");
-    }
-}
-
-#[test]
-fn published_ports_are_on_loopback_and_lead_to_listeners() {
-    let compose = yaml("docker-compose.yaml");
-    for (name, service) in compose["services"].as_object().expect("services") {
-        for port in list(&service["ports"]) {
-            assert!(port.starts_with("127.0.0.1:"), "{name}: {port}");
-        }
-    }
-    let services = &compose["services"];
-    for name in ["writer", "reader-direct"] {
-        let listen = listen(&compose, name);
-        assert!(
-            listen.ip().is_unspecified(),
-            "{name} is reached from outside its container"
-        );
-        assert_eq!(published(&services[name]), [listen.port()], "{name}");
-    }
-    let gateway = &yaml("apisix/config.yaml")["apisix"]["node_listen"];
-    assert_eq!(json!(published(&services["apisix"])), json!([gateway]));
-}
-
-#[test]
-fn readers_behind_the_gateway_can_be_any_number() {
-    let compose = yaml("docker-compose.yaml");
-    let reader = &compose["services"]["reader"];
-    assert_eq!(reader["deploy"]["replicas"], 3);
-    assert!(
-        reader["ports"].is_null(),
-        "two replicas cannot have one port of the host"
-    );
-    assert!(reader["container_name"].is_null(), "nor one name");
-}
-
-#[test]
-fn redis_never_evicts() {
-    let compose = yaml("docker-compose.yaml");
-    let command = list(&compose["services"]["redis"]["command"]).join(" ");
-    assert!(
-        command.contains("--maxmemory-policy noeviction"),
-        "{command}"
-    );
-}
-
-#[test]
-fn images_are_built_checked_and_not_run_by_root() {
-    let compose = yaml("docker-compose.yaml");
-    let dockerfile = text("deploy/Dockerfile");
-    for (name, program) in [
-        ("writer", "writer"),
-        ("reader", "reader"),
-        ("reader-direct", "reader"),
-    ] {
-        let service = &compose["services"][name];
-        assert_eq!(service["build"]["target"], program, "{name}");
-        assert_eq!(
-            service["build"]["dockerfile"], "deploy/Dockerfile",
-            "{name}"
-        );
-        assert_eq!(service["read_only"], true, "{name}");
-        let (_, stage) = dockerfile
-            .split_once(&format!("FROM runtime AS {program}\n"))
-            .expect("a stage of that name");
-        let stage = stage.split("\nFROM ").next().unwrap_or_default();
-        assert!(
-            stage.contains(&format!("CMD [\"{program}\", \"healthcheck\"]")),
-            "{stage}"
-        );
-        assert!(stage.contains(&format!("\nCMD [\"{program}\"]")), "{stage}");
-    }
-    assert!(dockerfile.contains("\nUSER 10001:10001\n"));
-    let manifest = text("Cargo.toml");
-    let (_, version) = manifest.split_once("rust-version = \"").expect("a version");
-    let version = version.split('"').next().unwrap_or_default();
-    assert!(dockerfile.contains(&format!("FROM rust:{version}-bookworm AS build\n")));
-}
+const PLUGINS: &[&str] = &[
+    "request-id",
+    "prometheus",
+    "opentelemetry",
+    "cors",
+    "limit-req",
+    "client-control",
+    "proxy-control",
+];
 
 #[test]
 fn upstreams_are_services_found_by_dns_and_asked_for_their_health() {
@@ -213,12 +89,48 @@ fn the_gateway_reads_its_files_and_leaves_octets_alone() {
         end.ends_with("\n#END\n"),
         "APISIX ignores the file without it"
     );
+}
 
-    let compose = yaml("docker-compose.yaml");
-    for volume in list(&compose["services"]["apisix"]["volumes"]) {
-        let file = volume.split(':').next().unwrap_or_default();
-        assert!(!text(file).is_empty(), "{file}");
+#[test]
+fn the_variant_for_bounded_readers_differs_in_how_it_spreads_reads_alone() {
+    let mut routes = yaml("apisix/apisix.yaml");
+    let variant = yaml("apisix/apisix.chash.yaml");
+    let readers = &mut routes["upstreams"][0];
+    assert_eq!(readers["id"], "readers");
+    readers["type"] = json!("chash");
+    readers["hash_on"] = json!("vars_combinations");
+    readers["key"] = json!("$uri$arg_id");
+    assert_eq!(routes, variant);
+    assert!(text("apisix/apisix.chash.yaml").ends_with("\n#END\n"));
+}
+
+/// Of writes: how much each client may send. The writer's own limit on documents comes first, because
+/// its error says more.
+#[test]
+fn writes_are_limited_and_pages_of_other_origins_can_only_read() {
+    let routes = yaml("apisix/apisix.yaml");
+    let mut octets_max = BTreeMap::new();
+    for route in entries(&routes["routes"]) {
+        let plugins = &route["plugins"];
+        let id = route["id"].as_str().expect("an id");
+        assert_eq!(route["name"], id);
+        if route["upstream_id"] == "readers" {
+            assert_eq!(plugins["cors"]["allow_methods"], "GET,HEAD");
+            assert!(plugins["cors"]["allow_credential"].is_null());
+            continue;
+        }
+        assert!(plugins["cors"].is_null(), "{id}");
+        assert_eq!(plugins["limit-req"]["rejected_code"], 429, "{id}");
+        octets_max.insert(id, plugins["client-control"]["max_body_size"].as_u64());
     }
+    let document = u64::try_from(shared::limits::BODY_BYTES_MAX).expect("a size");
+    for id in ["create-post", "write"] {
+        assert!(octets_max[id] > Some(document), "{id}");
+    }
+    assert_eq!(octets_max["import"], Some(0), "imports have any length");
+    let metadata = &routes["plugin_metadata"][0];
+    assert_eq!(metadata["id"], "opentelemetry", "it does nothing without");
+    assert_eq!(metadata["collector"]["address"], "otel-collector:4318");
 }
 
 /// Asks every service for everything that the gateway would send it.
@@ -236,8 +148,15 @@ async fn every_route_is_one_of_its_service() {
             Some("writers") => &writer,
             other => panic!("{other:?} is no upstream"),
         };
+        let imports = !route["vars"].is_null();
         for method in list(&route["methods"]) {
             for uri in list(&route["uris"]) {
+                let uri = if imports { "/v1/*/import" } else { uri };
+                // Only the gateway answers it, on routes that pages of any origin may read.
+                if method == "OPTIONS" {
+                    assert!(route["plugins"]["cors"].is_object(), "{uri}");
+                    continue;
+                }
                 let (path, kind) = ask(&fleet, node, method, uri).await;
                 // An answer to HEAD has no content, only a status.
                 for wrong in ["no-such-route", "method-not-allowed", "405"] {
@@ -256,6 +175,7 @@ async fn every_route_is_one_of_its_service() {
         "HEAD /v1/*",
         "POST /create",
         "POST /v1/*",
+        "POST /v1/*/import",
         "PUT /v1/*",
     ];
     assert_eq!(asked, all, "no two routes take one request");
@@ -268,6 +188,7 @@ async fn every_route_is_one_of_its_service() {
 /// The path asked for, and the kind of problem that came, or the status.
 async fn ask(fleet: &Fleet, node: &Node, method: &str, uri: &str) -> (String, String) {
     let document = if method == "POST" {
+        // Of a collection as such.
         "things"
     } else {
         "things/1"

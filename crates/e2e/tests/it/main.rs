@@ -2,17 +2,21 @@
 //! the workspace as a whole.
 
 mod bulk;
+mod compose_files;
 mod directions;
 mod equality;
+mod files;
 mod frozen;
 mod gateway;
 mod gateway_files;
 mod healthcheck;
 mod load;
 mod processes;
+mod program_settings;
 mod redis_away;
 mod redis_loss;
 mod restore;
 mod retries;
 mod truth;
 mod verify;
+mod watched;
