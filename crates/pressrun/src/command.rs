@@ -7,7 +7,7 @@ use service::config::{ConfigExit, Environment};
 
 use crate::{
     config::{Config, PROGRAM},
-    export, import, simulation, token, verify,
+    export, import, migrate, simulation, token, verify,
 };
 
 /// What the command line asks for.
@@ -19,6 +19,8 @@ pub(crate) enum Task {
     Import(import::Options),
     /// `pressrun export`.
     Export(export::Options),
+    /// `pressrun migrate`.
+    Migrate(migrate::Options),
     /// `pressrun token new`.
     Token(token::Options),
     /// `pressrun verify`.
@@ -45,6 +47,9 @@ impl Task {
                 .map(Self::Import)
                 .map_err(refuse),
             Some(("export", given)) => Ok(Self::Export(export::Options::read(given))),
+            Some(("migrate", given)) => {
+                migrate::Options::read(given, environment).map(Self::Migrate)
+            }
             Some(("token", given)) => token::Options::read(&mut command, given)
                 .map(Self::Token)
                 .map_err(refuse),
@@ -73,6 +78,7 @@ fn command() -> Command {
         .subcommand(dev)
         .subcommand(import::command())
         .subcommand(export::command())
+        .subcommand(migrate::command())
         .subcommand(token::command())
         .subcommand(verify::command())
         .subcommand(simulation::command())
@@ -133,6 +139,7 @@ mod tests {
             "dev",
             "import",
             "export",
+            "migrate",
             "token",
             "verify",
             "simulate",
@@ -141,7 +148,9 @@ mod tests {
         ] {
             assert!(help.text().contains(name), "{name}: {}", help.text());
         }
-        for name in ["dev", "import", "export", "simulate", "token", "verify"] {
+        for name in [
+            "dev", "import", "export", "migrate", "simulate", "token", "verify",
+        ] {
             assert_eq!(read(&[name, "--help"]).unwrap_err().code(), 0);
             assert_eq!(read(&["help", name]).unwrap_err().code(), 0);
         }
@@ -161,6 +170,8 @@ mod tests {
             &["import", "f", "--lines-per-request", "0"],
             &["import", "f", "--lines-per-request", "10001"],
             &["export", "a", "b"],
+            &["migrate"],
+            &["migrate", "--database-url", "sqlite://d"],
             &["verify", "--reader", "https://h"],
             &["verify", "--wait", "3601"],
             &["dev", "import"],

@@ -1,11 +1,12 @@
 //! The command `pressrun`: alone, or as `pressrun dev`, a writer and a reader in one process; and
-//! what carries documents in and out in bulk, or compares them.
+//! what carries documents in and out in bulk, compares them, or prepares for them.
 
 mod command;
 mod config;
 mod dev;
 mod export;
 mod import;
+mod migrate;
 mod progress;
 mod simulation;
 mod token;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         }
         Ok(Task::Import(options)) => block_on(import::run(&options)),
         Ok(Task::Export(options)) => block_on(export::run(&options)),
+        Ok(Task::Migrate(options)) => block_on(migrate::run(&options)),
         Ok(Task::Token(options)) => token::run(&options),
         Ok(Task::Simulate(options)) => simulation::run(&options),
         Ok(Task::Verify(options)) => block_on(verify::run(&options)),

@@ -11,6 +11,7 @@ mod gateway;
 mod gateway_files;
 mod healthcheck;
 mod load;
+mod migrate;
 mod processes;
 mod program_settings;
 mod redis_away;
