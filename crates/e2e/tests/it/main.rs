@@ -2,6 +2,7 @@
 //! the workspace as a whole.
 
 mod bulk;
+mod chart_files;
 mod compose_files;
 mod directions;
 mod equality;
