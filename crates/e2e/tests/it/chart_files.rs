@@ -19,7 +19,7 @@ const SECRETS: &[(&str, &str)] = &[
 ];
 
 /// The objects of an example.
-fn objects(example: &str) -> Vec<Value> {
+pub(crate) fn objects(example: &str) -> Vec<Value> {
     let file = text(&format!("deploy/helm/examples/rendered/{example}.yaml"));
     let parts = file.split("---\n").filter(|part| !part.trim().is_empty());
     parts
@@ -33,19 +33,19 @@ fn of_kind<'a>(objects: &'a [Value], kind: &str) -> impl Iterator<Item = &'a Val
     objects.iter().filter(move |object| object["kind"] == kind)
 }
 
-fn named<'a>(objects: &'a [Value], kind: &str, name: &str) -> Option<&'a Value> {
+pub(crate) fn named<'a>(objects: &'a [Value], kind: &str, name: &str) -> Option<&'a Value> {
     of_kind(objects, kind).find(|object| object["metadata"]["name"] == name)
 }
 
 /// The one container of a deployment or job.
-fn container(workload: &Value) -> &Value {
+pub(crate) fn container(workload: &Value) -> &Value {
     let containers = &workload["spec"]["template"]["spec"]["containers"];
     assert_eq!(entries(containers).count(), 1);
     &containers[0]
 }
 
 /// Its variables, with what Kubernetes puts in for references.
-fn variables(container: &Value) -> HashMap<String, String> {
+pub(crate) fn variables(container: &Value) -> HashMap<String, String> {
     let variable = |one: &Value| {
         let name = one["name"].as_str().expect("a name").to_owned();
         let source = &one["valueFrom"];

@@ -3,6 +3,7 @@
 
 mod bulk;
 mod chart_files;
+mod chart_processes;
 mod compose_files;
 mod directions;
 mod equality;
