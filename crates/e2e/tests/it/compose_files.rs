@@ -24,19 +24,19 @@ fn published(service: &Value) -> Vec<u16> {
     ports.iter().filter_map(|entry| port(entry)).collect()
 }
 
+fn environment(compose: &Value, service: &str) -> HashMap<String, String> {
+    let environment = compose["services"][service]["environment"].as_object();
+    let variables = environment.expect("variables").iter();
+    variables
+        .map(|(name, value)| (name.clone(), value.as_str().expect("a text").to_owned()))
+        .collect()
+}
+
 /// What a service of ours takes from its environment.
 fn taken(compose: &Value, service: &str) -> Taken {
-    let environment = compose["services"][service]["environment"].as_object();
-    let environment: HashMap<String, String> = environment
-        .expect("variables")
-        .iter()
-        .map(|(name, value)| (name.clone(), value.as_str().expect("a text").to_owned()))
-        .collect();
-    let (_, program) = OURS
-        .iter()
-        .find(|(name, _)| *name == service)
-        .expect("ours");
-    take(program, &environment)
+    let mut ours = OURS.iter();
+    let (_, program) = ours.find(|(name, _)| *name == service).expect("ours");
+    take(program, &environment(compose, service))
 }
 
 /// A service's address in its container.
@@ -238,6 +238,20 @@ fn what_watches_finds_what_it_watches() {
         .map(|source| &source["url"])
         .collect();
     assert_eq!(urls, ["http://prometheus:9090", "http://jaeger:16686"]);
+}
+
+#[test]
+fn the_addition_with_tokens_lets_nobody_else_write() {
+    let addition = yaml("deploy/compose.tokens.yaml");
+    let mut variables = environment(&yaml("docker-compose.yaml"), "writer");
+    variables.extend(environment(&addition, "writer"));
+    assert_eq!(variables["ALLOW_UNAUTHENTICATED_WRITES"], "false");
+    let file = variables["WRITER_TOKENS_FILE"].clone();
+    take("writer", &variables);
+    let volume = list(&addition["services"]["writer"]["volumes"])[0];
+    let folder = volume.split(':').nth(1).expect("a folder");
+    assert_eq!(file, format!("{folder}/tokens"));
+    assert!(text("deploy/compose.tokens.yaml").contains("> tokens/tokens\n"));
 }
 
 /// There is nobody to log in as, so there is no password to know.
