@@ -238,3 +238,14 @@ fn monitors_give_the_jobs_the_names_that_rules_know() {
         assert_eq!(found.count(), 1, "one service each");
     }
 }
+
+/// Charts cannot read files beside them, so this one has a copy.
+#[test]
+fn the_chart_has_the_alerts_that_are_tested() {
+    let alerts = text("deploy/prometheus/rules.yml");
+    let copy = text("deploy/helm/pressrun/files/rules.yml");
+    assert_eq!(copy, alerts, "copy deploy/prometheus/rules.yml there");
+    let objects = objects("production");
+    let rendered = named(&objects, "PrometheusRule", "shop-pressrun").expect("alerts");
+    assert_eq!(rendered["spec"], yaml("deploy/prometheus/rules.yml"));
+}
