@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 N ?= 3
 
-.PHONY: help run build test chaos bench budget check-api load-read load-ramp load-soak load-start load-storm wrk-read wrk-targets wrk-create wrk-mixed helm-check lint fmt doc deny ci clean start stop health logs scale-readers test-write demo
+.PHONY: help run build test fuzz chaos bench budget check-api load-read load-ramp load-soak load-start load-storm wrk-read wrk-targets wrk-create wrk-mixed helm-check lint fmt doc deny ci clean start stop health logs scale-readers test-write demo
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 15
@@ -24,6 +24,9 @@ test: ## Run every test; installs PostgreSQL, Redis, HAProxy and Prometheus if t
 	scripts/install-test-servers
 	$(CARGO) build --workspace --bins --locked
 	$(CARGO) test --workspace --locked
+
+fuzz: ## Fuzz every property for SECONDS (600), or TARGET alone; takes nightly Rust and cargo-fuzz
+	scripts/fuzz $(or $(SECONDS),600) $(TARGET)
 
 # The same build as the tests': with debug assertions.
 chaos: ## Make every fault happen to real processes under load; SCENARIOS names some of them, OUT the table's file

@@ -12,6 +12,8 @@ pub mod catalog;
 pub mod config;
 pub mod entry;
 pub mod follow;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 mod lane;
 mod metrics;

@@ -9,12 +9,12 @@
 
 mod access;
 mod answer;
-mod conditions;
+pub(crate) mod conditions;
 mod content;
 mod documents;
 mod error;
 mod expiry;
-mod import;
+pub(crate) mod import;
 pub mod internal;
 mod layers;
 mod openapi;

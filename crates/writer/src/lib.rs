@@ -12,6 +12,8 @@ pub mod config;
 pub mod document;
 pub mod engine;
 pub mod envelope;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 pub mod http;
 mod inspect;

@@ -18,6 +18,8 @@ const WORKSPACE: &[(&str, &[&str])] = &[
     ("reader", &["shared", "bus", "service", "telemetry"]),
     // The real parts of both sides, in one deterministic world.
     ("simulate", &["shared", "bus", "writer", "reader"]),
+    // What must hold of any octets, whichever side they come to.
+    ("properties", &["shared", "service", "writer", "reader"]),
     (
         "pressrun",
         &[

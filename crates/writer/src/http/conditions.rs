@@ -12,7 +12,7 @@ use shared::{
 
 /// The conditions of one request.
 #[derive(Debug)]
-pub(super) struct Conditions {
+pub(crate) struct Conditions {
     if_match: Option<Field>,
     if_none_match: Option<Field>,
 }
@@ -38,7 +38,7 @@ impl Conditions {
     /// # Errors
     /// 400 where one is not well formed: a write must not go through because its condition was
     /// misspelt.
-    pub(super) fn parse(headers: &HeaderMap) -> Result<Self, Problem> {
+    pub(crate) fn parse(headers: &HeaderMap) -> Result<Self, Problem> {
         Ok(Self {
             if_match: Field::parse(headers, &header::IF_MATCH)?,
             if_none_match: Field::parse(headers, &header::IF_NONE_MATCH)?,
@@ -61,14 +61,14 @@ impl Conditions {
 
     /// Whether If-Match holds of a document with these tags (`None`: there is no document), by
     /// strong comparison (§13.1.1).
-    pub(super) fn if_match_holds(&self, current: Option<&[EntityTag]>) -> bool {
+    pub(crate) fn if_match_holds(&self, current: Option<&[EntityTag]>) -> bool {
         self.if_match
             .as_ref()
             .is_none_or(|field| field.names_one_of(current, EntityTag::matches_strongly))
     }
 
     /// Whether If-None-Match holds, by weak comparison (§13.1.2).
-    pub(super) fn if_none_match_holds(&self, current: Option<&[EntityTag]>) -> bool {
+    pub(crate) fn if_none_match_holds(&self, current: Option<&[EntityTag]>) -> bool {
         self.if_none_match
             .as_ref()
             .is_none_or(|field| !field.names_one_of(current, EntityTag::matches_weakly))

@@ -11,7 +11,7 @@
 //! The content is read only while a line can be taken further, so that a slow database slows the
 //! client down and nothing piles up. How slow the client may be, the connection decides.
 
-mod line;
+pub(crate) mod line;
 mod report;
 mod run;
 mod window;

@@ -36,13 +36,13 @@ struct Members<'a> {
 
 /// A line, as far as it can be judged by itself.
 #[derive(Debug)]
-pub(super) struct Judged {
-    pub(super) number: u64,
-    pub(super) verdict: Verdict,
+pub(crate) struct Judged {
+    pub(crate) number: u64,
+    pub(crate) verdict: Verdict,
 }
 
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// Nothing stands there.
     Blank,
     /// A document, ready to be committed.
@@ -55,7 +55,7 @@ pub(super) enum Verdict {
 }
 
 /// Judges a line and renders its body.
-pub(super) fn judge(line: &ndjson::Line, collection: &str, codings: Codings) -> Judged {
+pub(crate) fn judge(line: &ndjson::Line, collection: &str, codings: Codings) -> Judged {
     let number = line.number;
     let verdict = match &line.content {
         content if content.is_blank() => Verdict::Blank,
