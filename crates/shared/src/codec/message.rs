@@ -11,7 +11,7 @@ use super::{DecodeError, decode, layout::FORMAT};
 use crate::{
     Delivery, Epoch, FeedMessage, Heartbeat, Link, Position, Sequence, Slot, Timestamp,
     feed::Probe,
-    limits::{PROBES_MAX, READER_ID_BYTES_MAX},
+    limits::{NUMBER_MAX, PROBES_MAX, READER_ID_BYTES_MAX},
 };
 
 const MAGIC: [u8; 4] = *b"PRSF";
@@ -123,6 +123,10 @@ fn decode_header(message: &[u8]) -> Result<(u8, Slot), DecodeError> {
         prev_link: Link(fields.get_u64()),
         link: Link(fields.get_u64()),
     };
+    let numbers = [slot.position.epoch.0, slot.position.sequence.0];
+    if numbers.into_iter().any(|number| number > NUMBER_MAX) {
+        return Err(DecodeError::Invalid("number"));
+    }
     Ok((kind, slot))
 }
 

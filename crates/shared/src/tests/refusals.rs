@@ -1,11 +1,13 @@
 //! What the decoder refuses: damage anywhere, and whole frames that no encoder writes.
 
 use bytes::Bytes;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::samples::{self, resealed};
 use crate::{
     Change, Envelope, FeedMessage,
-    codec::{self, DecodeError, HEADER_BYTES},
+    codec::{self, DecodeError, HEADER_BYTES, SLOT_BYTES},
+    limits::NUMBER_MAX,
 };
 
 fn frames() -> Vec<Bytes> {
@@ -198,6 +200,21 @@ fn whole_frames_that_no_encoder_writes_are_refused() {
         ),
     ] {
         assert_eq!(codec::decode(&frame), Err(expected), "{what}");
+    }
+}
+
+/// Numbers of a message, too: what follows them would be counted on from.
+#[test]
+fn numbers_of_messages_are_held_against_their_limit() {
+    for (offset, name) in [(8, "epoch"), (16, "sequence")] {
+        for (number, is_allowed) in [(NUMBER_MAX, true), (NUMBER_MAX + 1, false)] {
+            let mut notice = codec::encode_notice(&samples::slot());
+            notice[offset..offset + 8].copy_from_slice(&number.to_be_bytes());
+            let checksum = xxh3_64(&notice[..SLOT_BYTES - 8]).to_be_bytes();
+            notice[SLOT_BYTES - 8..].copy_from_slice(&checksum);
+            let decoded = codec::decode_message(&Bytes::copy_from_slice(&notice));
+            assert_eq!(decoded.is_ok(), is_allowed, "{name} {number}: {decoded:?}");
+        }
     }
 }
 
