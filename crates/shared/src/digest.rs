@@ -100,9 +100,10 @@ impl Digest {
         bucket.sum = bucket.sum.wrapping_add(state.fingerprint(key));
     }
 
-    /// How many documents there are.
+    /// How many documents there are; the largest number where a text told of more.
     pub fn documents(&self) -> u64 {
-        self.buckets.iter().map(|bucket| bucket.documents).sum()
+        let documents = self.buckets.iter().map(|bucket| bucket.documents);
+        documents.fold(0, u64::saturating_add)
     }
 
     /// The numbers of the buckets in which both differ. Both have equally many.
@@ -162,7 +163,12 @@ fn position_line(line: Option<(usize, &str)>) -> Result<Position, DigestError> {
 fn bucket_line(line: &str) -> Option<(usize, BucketDigest)> {
     let mut words = line.split(' ');
     let index = words.next()?.parse().ok()?;
-    let documents = words.next()?.parse().ok()?;
+    // Empty ones are left out, so that equal digests have equal texts.
+    let documents = words
+        .next()?
+        .parse()
+        .ok()
+        .filter(|&documents| documents > 0)?;
     let sum = u128::from_str_radix(words.next()?, 16).ok()?;
     words
         .next()

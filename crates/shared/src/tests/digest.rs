@@ -84,6 +84,7 @@ fn damaged_texts_are_refused_by_line() {
         ("position 1.1\nbuckets 4\n4 1 00\n", 3),
         ("position 1.1\nbuckets 4\n0 1 zz\n", 3),
         ("position 1.1\nbuckets 4\n0 1 00 \n", 3),
+        ("position 1.1\nbuckets 4\n0 0 00\n", 3),
     ] {
         assert_eq!(Digest::from_text(text), Err(DigestError(line)), "{text}");
     }
@@ -98,6 +99,12 @@ fn damaged_texts_are_refused_by_line() {
     ] {
         assert_eq!(Listing::from_text(text), Err(DigestError(line)), "{text}");
     }
+}
+
+#[test]
+fn more_documents_than_can_be_counted_are_as_many_as_can() {
+    let text = format!("position 1.1\nbuckets 2\n0 {0} 0\n1 {0} 0\n", u64::MAX);
+    assert_eq!(Digest::from_text(&text).unwrap().documents(), u64::MAX);
 }
 
 #[test]
