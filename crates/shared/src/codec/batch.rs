@@ -22,7 +22,7 @@ pub const fn encode_batch() -> [u8; BATCH_BYTES] {
 
 /// The messages of a batch, in their order; of anything else, itself. They share its allocation.
 ///
-/// Gives an error once, at the end, where a batch is of a newer format or cut short: what follows
+/// Gives an error once, at the end, where a batch is of an unknown format or cut short: what follows
 /// is unknown. Never panics, whatever the octets are.
 pub fn messages(octets: &Bytes) -> Messages {
     if !octets.starts_with(&MAGIC) {
@@ -30,6 +30,7 @@ pub fn messages(octets: &Bytes) -> Messages {
     }
     Messages(match octets.get(MAGIC.len()) {
         Some(&format) if format > FORMAT => Rest::Broken(DecodeError::Format(format)),
+        Some(0) => Rest::Broken(DecodeError::Invalid("format")),
         _ if octets.len() < BATCH_BYTES => Rest::Broken(DecodeError::Truncated),
         _ => Rest::Batch(octets.slice(BATCH_BYTES..)),
     })

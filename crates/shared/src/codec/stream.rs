@@ -82,6 +82,9 @@ pub fn decode_trailer(frame: &[u8]) -> Result<Trailer, DecodeError> {
     if format > FORMAT {
         return Err(DecodeError::Format(format));
     }
+    if format == 0 {
+        return Err(DecodeError::Invalid("format"));
+    }
     fields.advance(3);
     Ok(Trailer {
         epoch: Epoch(fields.get_u64()),

@@ -64,10 +64,12 @@ fn batch_cut_short_gives_what_is_whole_and_then_an_error() {
 }
 
 #[test]
-fn newer_format_is_named() {
+fn newer_format_is_named_and_an_older_one_than_the_first_refused() {
     let mut octets = batch(&[&samples::delivery()]).to_vec();
     octets[4] = 2;
-    assert_eq!(all(&octets.into()), [Err(DecodeError::Format(2))]);
+    assert_eq!(all(&octets.clone().into()), [Err(DecodeError::Format(2))]);
+    octets[4] = 0;
+    assert_eq!(all(&octets.into()), [Err(DecodeError::Invalid("format"))]);
 }
 
 #[test]

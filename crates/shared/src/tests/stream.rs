@@ -1,6 +1,7 @@
 //! Trailers of streams.
 
 use proptest::prelude::*;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
     Epoch,
@@ -33,6 +34,20 @@ fn damaged_trailer_is_refused() {
     }
     let longer = [&frame[..], &[0]].concat();
     assert_eq!(decode_trailer(&longer), Err(DecodeError::Trailing));
+}
+
+#[test]
+fn newer_format_is_named_and_an_older_one_than_the_first_refused() {
+    for (format, expected) in [
+        (2, DecodeError::Format(2)),
+        (0, DecodeError::Invalid("format")),
+    ] {
+        let mut frame = encode_trailer(&TRAILER);
+        frame[4] = format;
+        let checksum = xxh3_64(&frame[..TRAILER_BYTES - 8]).to_be_bytes();
+        frame[TRAILER_BYTES - 8..].copy_from_slice(&checksum);
+        assert_eq!(decode_trailer(&frame), Err(expected));
+    }
 }
 
 #[test]
