@@ -20,6 +20,7 @@ mod redis_away;
 mod redis_loss;
 mod restore;
 mod retries;
+mod secured;
 mod truth;
 mod verify;
 mod watched;
