@@ -115,6 +115,9 @@ fn images_are_built_checked_and_not_run_by_root() {
         assert!(stage.contains(&format!("\nCMD [\"{program}\"]")), "{stage}");
     }
     assert!(dockerfile.contains("\nUSER 10001:10001\n"));
+    // Where the programs look for the system's authorities.
+    let authorities = "\nCOPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/\n";
+    assert!(dockerfile.contains(authorities));
     let manifest = text("Cargo.toml");
     let (_, version) = manifest.split_once("rust-version = \"").expect("a version");
     let version = version.split('"').next().unwrap_or_default();
