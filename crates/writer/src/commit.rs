@@ -27,6 +27,12 @@ pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Upper bound on waiting writes unless configured otherwise. Beyond it writes are refused at once.
 pub const QUEUE_MAX: usize = 4096;
 
+/// Upper bound on the octets of the representations of waiting writes, but for those of the last
+/// one. Beyond it writes are refused at once.
+///
+/// A database that stalls amid long documents must not cost the process its memory.
+pub const QUEUE_BYTES_MAX: usize = 256 * 1024 * 1024;
+
 /// Where writes go in, one per process. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Committer {
@@ -50,7 +56,7 @@ pub struct Submitted {
 /// Why a write was not acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
-    /// Too many writes wait already; nothing was done.
+    /// Too many writes, or too many octets, wait already; nothing was done.
     #[error("too many writes wait")]
     QueueFull,
     /// The database is away or unfit; nothing was done.
@@ -88,7 +94,7 @@ impl Committer {
     /// A committer and the loop that does its work, to be spawned. Nothing is written until it
     /// runs.
     ///
-    /// At most `queue_max` writes wait. `known` is the last tip that anybody saw, e.g. in the bus'
+    /// At most `queue_max` writes wait, and [`QUEUE_BYTES_MAX`]. `known` is the last tip that anybody saw, e.g. in the bus'
     /// meta: the first batch begins a new epoch if the database does not know it.
     ///
     /// Committed changes go to `sink`, one vector per batch, in order of their sequences. When

@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{BATCH_BYTES_MAX, WriteError, gathering::Gathering};
+use super::{BATCH_BYTES_MAX, QUEUE_BYTES_MAX, WriteError, gathering::Gathering};
 use crate::store::{Action, BATCH_MAX, Mutation, Outcome, Retry};
 
 /// One write with the way back to its caller.
@@ -47,6 +47,8 @@ pub(super) struct Queue {
 #[derive(Debug)]
 struct State {
     waiting: VecDeque<Queued>,
+    /// What the representations of those have together, in octets.
+    waiting_bytes: usize,
     is_closed: bool,
     gathering: Gathering,
 }
@@ -57,6 +59,7 @@ impl Queue {
             writes_max,
             state: Mutex::new(State {
                 waiting: VecDeque::new(),
+                waiting_bytes: 0,
                 is_closed: false,
                 gathering: Gathering::default(),
             }),
@@ -69,9 +72,10 @@ impl Queue {
         if state.is_closed {
             return Err(WriteError::ShuttingDown);
         }
-        if state.waiting.len() >= self.writes_max {
+        if state.waiting.len() >= self.writes_max || state.waiting_bytes >= QUEUE_BYTES_MAX {
             return Err(WriteError::QueueFull);
         }
+        state.waiting_bytes += held_bytes(&queued);
         state.waiting.push_back(queued);
         let waiting = state.waiting.len();
         // Amid a gathering the loop need not wake for each.
@@ -97,6 +101,7 @@ impl Queue {
     pub(super) fn abort(&self) -> VecDeque<Queued> {
         let mut state = self.lock();
         state.is_closed = true;
+        state.waiting_bytes = 0;
         std::mem::take(&mut state.waiting)
     }
 
@@ -121,7 +126,7 @@ impl Queue {
                     return None;
                 }
                 if waiting > 0 && (until.is_none() || state.is_closed) {
-                    let taken = take_batch(&mut state.waiting);
+                    let taken = take_batch(&mut state);
                     let left = state.waiting.len();
                     state.gathering.end(waiting, left);
                     return Some(taken);
@@ -145,7 +150,12 @@ impl Queue {
 
 /// Takes from the front what fits one batch. A second write to a key stays, and so do all later
 /// ones to that key: their order is kept. So does a write's retry.
-fn take_batch(waiting: &mut VecDeque<Queued>) -> Taken {
+fn take_batch(state: &mut State) -> Taken {
+    let State {
+        waiting,
+        waiting_bytes,
+        ..
+    } = state;
     let mut taken = Taken::default();
     let mut keys = HashSet::new();
     let mut retries = HashSet::new();
@@ -153,6 +163,7 @@ fn take_batch(waiting: &mut VecDeque<Queued>) -> Taken {
     let mut left = VecDeque::with_capacity(waiting.len());
     while let Some(queued) = waiting.pop_front() {
         if queued.answer.is_closed() {
+            *waiting_bytes -= held_bytes(&queued);
             taken.abandoned += 1;
             continue;
         }
@@ -175,6 +186,7 @@ fn take_batch(waiting: &mut VecDeque<Queued>) -> Taken {
             break;
         }
         bytes += size;
+        *waiting_bytes -= held_bytes(&queued);
         keys.insert(queued.mutation.key.clone());
         retries.extend(queued.mutation.retry.as_ref().map(|retry| retry.key));
         taken.batch.push(queued);
@@ -182,6 +194,13 @@ fn take_batch(waiting: &mut VecDeque<Queued>) -> Taken {
     left.append(waiting);
     *waiting = left;
     taken
+}
+
+/// What a waiting write keeps in memory but for a few hundred octets: its body is the identity
+/// representation.
+fn held_bytes(queued: &Queued) -> usize {
+    let representations = queued.representations.iter();
+    representations.map(|one| one.octets.len()).sum()
 }
 
 fn body_bytes(mutation: &Mutation) -> usize {

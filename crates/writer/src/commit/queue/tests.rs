@@ -2,35 +2,40 @@
 
 use std::time::Duration;
 
-use shared::ResourceKey;
+use bytes::Bytes;
+use shared::{ContentCoding, Representation, ResourceKey};
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep},
 };
 
-use super::{Queue, Queued, Taken};
+use super::{QUEUE_BYTES_MAX, Queue, Queued, Taken, WriteError};
 use crate::store::{Action, Mutation, Outcome, Precondition};
 
 /// What the last commit took, in these tests: 8 ms.
 const COMMIT: Duration = Duration::from_millis(8);
 
-type Answer = oneshot::Receiver<Result<Outcome, super::WriteError>>;
+type Answer = oneshot::Receiver<Result<Outcome, WriteError>>;
 
 /// Queues a write to a key that this number names.
 fn push(queue: &Queue, number: usize) -> Answer {
+    try_push(queue, number, Bytes::new()).unwrap()
+}
+
+/// The same with octets to be published.
+fn try_push(queue: &Queue, number: usize, octets: Bytes) -> Result<Answer, WriteError> {
     let (answer, answered) = oneshot::channel();
-    let pushed = queue.push(Queued {
+    queue.push(Queued {
         mutation: Mutation {
             key: ResourceKey::parse("posts", &number.to_string()).unwrap(),
             action: Action::Delete,
             precondition: Precondition::None,
             retry: None,
         },
-        representations: Vec::new(),
+        representations: vec![Representation::of(ContentCoding::Identity, octets)],
         answer,
-    });
-    pushed.unwrap();
-    answered
+    })?;
+    Ok(answered)
 }
 
 fn push_all(queue: &Queue, numbers: std::ops::Range<usize>) -> Vec<Answer> {
@@ -49,6 +54,34 @@ async fn take_in_vain(queue: &Queue) -> Duration {
     queue.expect(10, COMMIT);
     let _waiting = push(queue, 0);
     take(queue).await.1
+}
+
+#[tokio::test(start_paused = true)]
+async fn octets_that_wait_are_bounded_until_a_batch_takes_them_or_nobody_waits() {
+    const LONG: usize = QUEUE_BYTES_MAX / 8;
+    let queue = Queue::new(100);
+    // Shared by all, so that the test needs an eighth of what it tells of.
+    let long = Bytes::from(vec![b'x'; LONG]);
+    let mut waiting: Vec<Answer> = (0..7)
+        .map(|number| try_push(&queue, number, long.clone()).unwrap())
+        .collect();
+    waiting.push(try_push(&queue, 7, long.slice(1..)).unwrap());
+    waiting.push(try_push(&queue, 8, long.clone()).expect("one octet less than the limit waits"));
+    let refused = try_push(&queue, 9, Bytes::new());
+    assert_eq!(refused.unwrap_err(), WriteError::QueueFull);
+
+    assert_eq!(take(&queue).await.0, 9);
+    drop(waiting);
+    let abandoned = try_push(&queue, 10, long.clone()).expect("there is room again");
+    drop(abandoned);
+    let waiting: Vec<Answer> = (11..18)
+        .map(|number| try_push(&queue, number, long.clone()).unwrap())
+        .collect();
+    let refused = try_push(&queue, 18, Bytes::new());
+    assert_eq!(refused.unwrap_err(), WriteError::QueueFull);
+    assert_eq!(take(&queue).await.0, waiting.len());
+    let all_room = (20..28).map(|number| try_push(&queue, number, long.clone()));
+    assert!(all_room.collect::<Vec<_>>().iter().all(Result::is_ok));
 }
 
 #[tokio::test(start_paused = true)]
