@@ -126,7 +126,7 @@ impl Leader {
     }
 
     async fn rounds(&self, term: u64) -> ! {
-        while let Err(error) = self.confirm_history().await {
+        while let Err(error) = self.begin_rounds().await {
             self.fail_round(&error);
             sleep(ROUND_PAUSE).await;
         }
@@ -149,14 +149,19 @@ impl Leader {
         warn!(error = error as &dyn std::error::Error, "round failed");
     }
 
-    /// Comes before all else in a reign: does the database still have the history that the bus
-    /// knows? A backup may have been restored and written to since, until it is ahead by number.
-    /// Then anything mended or rebuilt in this epoch would mix the two.
-    async fn confirm_history(&self) -> Result<(), RoundError> {
-        let Some(meta) = self.bus.meta().await? else {
-            return Ok(());
-        };
-        let known = tip_of(&meta);
+    /// Comes before all else in a reign.
+    async fn begin_rounds(&self) -> Result<(), RoundError> {
+        match self.bus.meta().await? {
+            Some(meta) => self.confirm_history(&meta).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Does the database still have the history that the bus knows? A backup may have been restored
+    /// and written to since, until it is ahead by number. Then anything mended or rebuilt in this
+    /// epoch would mix the two.
+    async fn confirm_history(&self, meta: &Meta) -> Result<(), RoundError> {
+        let known = tip_of(meta);
         let before = self.store.feed().await?.tip.position.epoch;
         let after = self.store.confirm(known).await?.position;
         if before < after.epoch {
@@ -188,7 +193,13 @@ impl Leader {
                 }
             }
             Plan::Confirm(known) => self.settle(term, known).await?,
-            Plan::Rebuild => self.rebuild_logged(term).await?,
+            Plan::Rebuild => {
+                // What it holds may be another's, e.g. where a copy of Redis took over.
+                if let Some(meta) = &meta {
+                    self.confirm_history(meta).await?;
+                }
+                self.rebuild_logged(term).await?;
+            }
             Plan::Sweep(meta) => match self.sweep(meta).await? {
                 Swept::Done => {}
                 Swept::Pruned => self.rebuild_logged(term).await?,

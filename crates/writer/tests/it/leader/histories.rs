@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bus::MemoryBus;
+use bus::{Follower, MemoryBus, Meta};
 use shared::{Change, Position};
 use tempfile::TempDir;
 
@@ -103,10 +103,9 @@ async fn newer_database_takes_an_older_bus_over() {
     assert_eq!(count(&desk.leader().forks), 0);
 }
 
-/// A backup is restored and written to by a writer that cannot know of the bus, until it is ahead
-/// of it by number: only the links tell.
-#[tokio::test]
-async fn restored_database_that_overtook_its_bus_is_told_by_its_links() {
+/// A bus that knows of a change which is in no backup, and a backup that is ahead of it by number:
+/// only the links tell. With the meta of that bus.
+async fn diverged() -> (MemoryBus, TempDir, Meta) {
     let desk = Desk::settled().await;
     desk.write(put("a", "{}")).await;
     desk.until_settled().await;
@@ -122,6 +121,14 @@ async fn restored_database_that_overtook_its_bus_is_told_by_its_links() {
     for id in ["x", "y", "z"] {
         commit(&*restored, &[put(id, "{}")]).await;
     }
+    drop(restored);
+    (bus, backup, ended)
+}
+
+#[tokio::test]
+async fn restored_database_that_overtook_its_bus_is_told_by_its_links() {
+    let (bus, backup, ended) = diverged().await;
+    let restored = open(backup.path()).await;
 
     let desk = Desk::start(backup, restored, bus).await;
 
@@ -134,4 +141,25 @@ async fn restored_database_that_overtook_its_bus_is_told_by_its_links() {
         assert!(matches!(envelope.change, Change::Put(_)));
         assert_eq!(envelope.position.epoch, meta.epoch);
     }
+}
+
+/// The leader reigns already when a copy of that bus takes over, which is incomplete: it is rebuilt,
+/// but not in the epoch that readers know otherwise.
+#[tokio::test]
+async fn incomplete_bus_of_another_history_is_not_rebuilt_in_its_epoch() {
+    let (bus, backup, ended) = diverged().await;
+    bus.lose_bucket(0);
+    bus.report_lost(ended.build, 0).await.unwrap();
+    let incomplete = bus.checkpoint();
+    bus.lose_everything();
+    let restored = open(backup.path()).await;
+    let desk = Desk::start(backup, restored, bus).await;
+    let before = desk.until_settled().await;
+    assert_eq!(before.epoch, ended.epoch, "nothing tells otherwise");
+
+    desk.bus.roll_back(&incomplete);
+
+    let meta = desk.until_settled().await;
+    assert!(meta.epoch > ended.epoch);
+    assert!(count(&desk.leader().forks) > 0);
 }
