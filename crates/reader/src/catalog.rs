@@ -7,7 +7,8 @@
 //! behind it.
 //!
 //! Invariants:
-//! - Within the catalog, a key's position never falls while its entry stays.
+//! - Within the catalog, a key's position never falls while its entry stays. Octets of one position
+//!   change only where a hydration or a scrub reads others.
 //! - With no budget, nothing is ever evicted: the capacity is beyond what memory can hold. So a
 //!   miss means that the document does not exist.
 //! - From the first eviction on, a miss means nothing.
@@ -19,11 +20,12 @@ mod key;
 mod tombstone;
 
 use std::{
+    cmp::Ordering,
     collections::BTreeSet,
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{self, AtomicBool},
     },
 };
 
@@ -75,6 +77,12 @@ pub struct CatalogConfig {
 pub enum Applied {
     /// It is in the catalog now.
     Newer,
+    /// The catalog held its position with other octets, which were damaged or of a history that
+    /// has ended: it is in the catalog now.
+    Mended,
+    /// As [`Self::Mended`], but identity is the same: a rebuild by another release, or with other
+    /// codings, has coded it anew.
+    Recoded,
     /// The catalog held a state at or above its position, and still does.
     Older,
 }
@@ -159,17 +167,17 @@ impl Catalog {
 
     /// Whether the catalog is a whole set that may be served.
     pub fn is_ready(&self) -> bool {
-        self.0.is_ready.load(Ordering::Acquire)
+        self.0.is_ready.load(atomic::Ordering::Acquire)
     }
 
     /// How many documents are held, tombstones not counted.
     pub fn documents(&self) -> u64 {
-        self.0.counts.documents.load(Ordering::Relaxed)
+        self.0.counts.documents.load(atomic::Ordering::Relaxed)
     }
 
     /// How many tombstones are held.
     pub fn tombstones(&self) -> u64 {
-        self.0.counts.tombstones.load(Ordering::Relaxed)
+        self.0.counts.tombstones.load(atomic::Ordering::Relaxed)
     }
 
     /// What all entries cost, in octets; see [`Entry::bytes`]. Visits every shard's lock.
@@ -179,7 +187,7 @@ impl Catalog {
 
     /// How many entries were evicted since the start. Above 0 without a budget is a defect.
     pub fn evictions(&self) -> u64 {
-        self.0.counts.evictions.load(Ordering::Relaxed)
+        self.0.counts.evictions.load(atomic::Ordering::Relaxed)
     }
 
     /// Visits every entry, tombstones included, in no order. Entries that come or go meanwhile may
@@ -219,19 +227,36 @@ impl CatalogWriter {
 
     /// Puts an envelope's state in place of what the catalog holds for its key, unless that is at
     /// or above the envelope's position. Either way the key then counts as seen by the hydration.
+    ///
+    /// What a hydration or a scrub has read, which its checksum holds, also takes the place of the
+    /// same position with other octets: one copy is wrong, and this one has just been checked.
     pub fn apply(&mut self, envelope: &Envelope, seen_by: Option<Hydration>) -> Applied {
         let inner = &self.catalog.0;
         let held = inner.entries.peek(&KeyRef::from(&envelope.key));
-        if let Some(held) = &held
-            && held.position() >= envelope.position
-        {
-            if let Some(hydration) = seen_by {
+        let order = held.as_ref().map_or(Ordering::Less, |held| {
+            held.position().cmp(&envelope.position)
+        });
+        let is_kept = match (order, &held, seen_by) {
+            (Ordering::Less, ..) => false,
+            (Ordering::Equal, Some(held), Some(_)) => held.is_of(envelope, &mut self.scratch),
+            _ => true,
+        };
+        if is_kept {
+            if let (Some(hydration), Some(held)) = (seen_by, &held) {
                 held.mark(hydration);
             }
+            self.scratch.shrink_to(SCRATCH_BYTES_MAX);
             return Applied::Older;
         }
         let entry = Entry::of(envelope, &mut self.scratch);
         self.scratch.shrink_to(SCRATCH_BYTES_MAX);
+        let applied = match &held {
+            Some(held) if order == Ordering::Equal && held.is_same_document(&entry) => {
+                Applied::Recoded
+            }
+            Some(_) if order == Ordering::Equal => Applied::Mended,
+            _ => Applied::Newer,
+        };
         match (seen_by, &held) {
             (Some(hydration), _) => entry.mark(hydration),
             (None, Some(held)) => entry.inherit_mark(held),
@@ -246,7 +271,7 @@ impl CatalogWriter {
             self.tombstones.insert(Tombstone(entry.clone()));
         }
         inner.entries.insert(EntryKey(entry.clone()), entry);
-        Applied::Newer
+        applied
     }
 
     /// Drops every entry that the hydration did not see and whose position is at or below `floor`
@@ -288,7 +313,10 @@ impl CatalogWriter {
     /// Says whether the set is whole and may be served. Until the first `true`, every look-up is
     /// [`Lookup::Unknown`].
     pub fn set_ready(&mut self, is_ready: bool) {
-        self.catalog.0.is_ready.store(is_ready, Ordering::Release);
+        self.catalog
+            .0
+            .is_ready
+            .store(is_ready, atomic::Ordering::Release);
     }
 
     /// Removes exactly this entry, if it is still the one held.

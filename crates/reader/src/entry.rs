@@ -77,6 +77,28 @@ impl Entry {
         Self(ThinArc::from_header_and_slice(header, scratch))
     }
 
+    /// Whether preparing this envelope would give the same octets. Prepares it, in `scratch`, and
+    /// compares them all.
+    pub(crate) fn is_of(&self, envelope: &Envelope, scratch: &mut Vec<u8>) -> bool {
+        scratch.clear();
+        let layout = block::write(envelope, scratch);
+        self.position() == envelope.position
+            && self.layout() == layout
+            && self.block() == scratch.as_slice()
+    }
+
+    /// Whether both have one version, expiry and body, in whatever codings.
+    pub(crate) fn is_same_document(&self, other: &Self) -> bool {
+        let (one, another) = (
+            self.representations().next(),
+            other.representations().next(),
+        );
+        let tags = (one.map(Prepared::tag), another.map(Prepared::tag));
+        let octets = (one.map(Prepared::octets), another.map(Prepared::octets));
+        let same_body = tags.0 == tags.1 && octets.0 == octets.1;
+        same_body && self.version() == other.version() && self.expires_at() == other.expires_at()
+    }
+
     /// When in the database's history the document took this state.
     pub fn position(&self) -> Position {
         self.header().position

@@ -17,7 +17,7 @@ pub(super) const PLAIN_ROW_BYTES: usize = TAG_BYTES;
 const EXPIRY_HEAD_BYTES: usize = size_of::<i64>() + 1;
 
 /// Where things are. Meaningless without the block it was written with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Layout {
     // Invariant: both end within the block, and block[collection_len] is b'/'.
     key_len: u16,
@@ -26,7 +26,7 @@ pub(super) struct Layout {
 }
 
 /// Bits 0 to 3: rows, or [`Shape::PLAIN`]; 4 to 6: octets of the version; 7: whether it expires.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Shape(u8);
 
 impl Shape {

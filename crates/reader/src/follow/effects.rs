@@ -132,7 +132,7 @@ fn changes_document(catalog: &mut CatalogWriter, envelope: &Envelope, mark: Hydr
     let before = catalog.catalog().documents();
     let applied = catalog.apply(envelope, Some(mark));
     match envelope.change {
-        Change::Put(_) => applied == Applied::Newer,
+        Change::Put(_) => matches!(applied, Applied::Newer | Applied::Mended),
         Change::Delete => catalog.catalog().documents() < before,
     }
 }

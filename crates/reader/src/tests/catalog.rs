@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use proptest::prelude::*;
-use shared::Position;
+use shared::{Change, ContentCoding, EntityTag, Position, Representation};
 
 use super::{at, at_epoch, delete, empty, holding, put, put_at};
 use crate::{
@@ -71,6 +72,50 @@ fn an_envelope_replaces_lower_positions_only() {
     check(at_epoch(6, 900), "old epoch", Applied::Older, "six");
     check(at_epoch(8, 1), "new epoch", Applied::Newer, "new epoch");
     check(at(7), "late", Applied::Older, "new epoch");
+}
+
+#[test]
+fn a_snapshot_replaces_other_octets_of_the_same_position() {
+    let (catalog, mut writer) = holding(&[put("posts/a", 5, "damaged")]);
+    let right = put("posts/a", 5, "right");
+    assert_eq!(writer.apply(&right, None), Applied::Older, "a live one");
+    assert_eq!(body(&catalog, "posts/a"), "damaged");
+    assert_eq!(writer.apply(&right, Some(FIRST)), Applied::Mended);
+    assert_eq!(body(&catalog, "posts/a"), "right");
+    assert_eq!(writer.apply(&right, Some(SECOND)), Applied::Older);
+    assert_eq!(writer.drop_unseen(SECOND, at(9)), 0, "both were marked");
+}
+
+#[test]
+fn a_snapshot_replaces_a_document_by_its_tombstone_and_back() {
+    let (catalog, mut writer) = holding(&[put("posts/a", 5, "five")]);
+    assert_eq!(
+        writer.apply(&delete("posts/a", 5), Some(FIRST)),
+        Applied::Mended
+    );
+    assert_eq!((catalog.documents(), catalog.tombstones()), (0, 1));
+    assert_eq!(
+        writer.apply(&put("posts/a", 5, "five"), Some(FIRST)),
+        Applied::Mended
+    );
+    assert_eq!((catalog.documents(), catalog.tombstones()), (1, 0));
+    assert_eq!(body(&catalog, "posts/a"), "five");
+}
+
+#[test]
+fn a_document_coded_anew_is_no_damage() {
+    let (catalog, mut writer) = holding(&[put("posts/a", 5, "five")]);
+    let mut coded = put("posts/a", 5, "five");
+    let Change::Put(representations) = &mut coded.change else {
+        panic!("{coded:?} is no put");
+    };
+    representations.push(Representation {
+        coding: ContentCoding::Gzip,
+        tag: EntityTag([7; 16]),
+        octets: Bytes::from_static(b"coded"),
+    });
+    assert_eq!(writer.apply(&coded, Some(FIRST)), Applied::Recoded);
+    assert_eq!(hit(&catalog, "posts/a").representations().count(), 2);
 }
 
 #[test]

@@ -150,6 +150,16 @@ impl Origin {
         self.begin_rebuild().await.finish().await;
     }
 
+    /// The bus gets another body of `posts/<id>` under the same position.
+    pub(super) async fn alter(&self, id: &str, body: &str) {
+        let mut history = self.lock().clone();
+        let document = history.documents.remove(id).expect("the document exists");
+        let altered = document.put(body.as_bytes());
+        history.documents.insert(id.to_owned(), altered);
+        *self.lock() = history;
+        self.rebuild().await;
+    }
+
     /// Begins to fill the bus; the snapshot is incomplete until that is finished.
     pub(super) async fn begin_rebuild(&self) -> Rebuild {
         let (begin, documents) = self.next_build();

@@ -21,6 +21,17 @@ async fn document_that_following_missed_is_mended() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn document_with_other_octets_than_the_bus_has_is_mended() {
+    let world = World::ready().await;
+    // As if memory had been damaged: the bus says otherwise of the same position.
+    world.origin.alter("a", "intact").await;
+
+    world.until_served("a", "intact").await;
+    let now = world.until("it is counted", |now| now.repairs > 0).await;
+    assert_eq!((now.repairs, now.hydrations, now.gaps), (1, 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn document_that_the_bus_lacks_is_dropped_at_the_end_of_a_pass() {
     let world = World::ready().await;
     world.origin.put("b", "stays").await;
