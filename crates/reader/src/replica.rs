@@ -229,7 +229,8 @@ impl Replica {
             .last_sent()
             .is_none_or(|at| self.timing.probe_interval <= now.saturating_sub(at));
         if probe_due {
-            effects.push(Effect::Probe(self.freshness.probe(now)));
+            let nonce = self.freshness.probe(now, self.slots.position());
+            effects.push(Effect::Probe(nonce));
         }
         self.forget_tombstones(now, effects);
     }
@@ -294,6 +295,13 @@ impl Replica {
         self.counts.forks += 1;
         self.polling.doubt();
         self.want_hydration(effects);
+    }
+
+    /// The database stands behind this reader. A writer that is told the tip held finds out whether
+    /// its history still has it, and begins an epoch if not; no snapshot of this epoch would help.
+    fn gone_back(&mut self) {
+        self.counts.forks += 1;
+        self.polling.doubt();
     }
 
     /// The position may have moved: what waited for it is settled.

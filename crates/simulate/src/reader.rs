@@ -38,8 +38,8 @@ const TICK: Duration = Duration::from_millis(25);
 pub(crate) struct Reader {
     ground: Arc<Ground>,
     name: String,
-    /// The lowest head that it heard of since it was started.
-    lowest_head: Option<Position>,
+    /// The lowest head that the database has had since it was started.
+    lowest_head: Position,
     sources: Sources,
     replica: Replica,
     reaching: Reaching,
@@ -118,7 +118,7 @@ impl Reader {
         let mut reader = Self {
             ground: Arc::clone(ground),
             name,
-            lowest_head: None,
+            lowest_head: ground.database().current.tip().position,
             sources,
             replica,
             reaching,
@@ -171,6 +171,8 @@ impl Reader {
     /// Everything that is due by now.
     pub(crate) fn run(&mut self) {
         let now = self.ground.now();
+        let head = self.ground.database().current.tip().position;
+        self.lowest_head = self.lowest_head.min(head);
         self.listen();
         while let Some(first) = self.agenda.first_entry()
             && first.key().0 <= now
@@ -256,13 +258,6 @@ impl Reader {
             Input::Tick => String::new(),
             other => format!("{} <- {}", self.name, brief(other)),
         });
-        if let Input::Heartbeat(beat)
-        | Input::PollBegin(_, beat)
-        | Input::WriterSnapshotBegin(_, beat) = &input
-        {
-            let lowest = self.lowest_head.unwrap_or(beat.head);
-            self.lowest_head = Some(lowest.min(beat.head));
-        }
         self.replica.step(now, input, &mut effects);
         self.carry_out(effects);
         self.reaching.tell(self.replica.position());

@@ -87,6 +87,10 @@ pub enum Rule {
     Scrub,
     /// A reader is ready once it has reached a head learned after its start.
     ReadyAtHead,
+    /// Only a heartbeat that repeats the reader's own nonce was certainly read after its start.
+    ReadyByNonce,
+    /// A link mismatch, and a head behind the position, make a writer compare its history.
+    DoubtAsked,
     /// A writer that is polled refuses to continue from another history.
     PollRefused,
     /// A writer's snapshot begins with the head.
@@ -193,6 +197,12 @@ impl Rule {
         (Self::NonceSending, "nonce-sending", ""),
         (Self::Scrub, "scrub", ""),
         (Self::ReadyAtHead, "ready-at-head", ""),
+        (Self::ReadyByNonce, "ready-by-nonce", ""),
+        (
+            Self::DoubtAsked,
+            "doubt-asked",
+            "a restoration that the bus forgets before the leader looks, so that only readers know: here the bus always remembers, and its leader asks",
+        ),
         (Self::PollRefused, "poll-refused", ""),
         (Self::WriterHeadFirst, "writer-head-first", ""),
         (Self::TokenByPosition, "token-by-position", ""),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::Heartbeat;
 
-use super::{Effect, Replica};
+use super::{Effect, Replica, freshness::Repetition};
 
 #[derive(Debug)]
 pub(super) enum Feed {
@@ -60,8 +60,13 @@ impl Replica {
             .probes
             .iter()
             .find(|one| one.reader == self.reader);
-        if let Some(probe) = own {
-            self.freshness.repeated(probe.nonce, heartbeat.head);
+        let repetition = own.map_or(Repetition::Unknown, |probe| {
+            self.freshness.repeated(probe.nonce, heartbeat.head)
+        });
+        match repetition {
+            Repetition::Unknown => {}
+            Repetition::Read => self.heads.read_since_start(heartbeat.head),
+            Repetition::GoneBack => self.gone_back(),
         }
         self.learn(now, heartbeat, effects);
     }

@@ -19,10 +19,30 @@ const REMEMBERED_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Freshness {
     next_nonce: u64,
-    /// Nonces on their way, with the time they were sent.
-    sent: VecDeque<(u64, Duration)>,
+    /// Nonces on their way.
+    sent: VecDeque<Sent>,
     by_bus: Confirming,
     by_writer: Confirming,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    nonce: u64,
+    at: Duration,
+    /// The position held then.
+    held: Option<Position>,
+}
+
+/// What a nonce says of the head that came with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repetition {
+    /// It is none of this run, or forgotten: the head may be as old as it likes.
+    Unknown,
+    /// The head was read after the nonce was sent.
+    Read,
+    /// So it was, and stands behind what was held before: the database has gone back, or a copy
+    /// of it that lags was asked.
+    GoneBack,
 }
 
 /// What one source has to say.
@@ -42,28 +62,34 @@ impl Freshness {
         }
     }
 
-    /// A nonce to send now.
-    pub(super) fn probe(&mut self, now: Duration) -> u64 {
+    /// A nonce to send now, while this position is held.
+    pub(super) fn probe(&mut self, now: Duration, held: Option<Position>) -> u64 {
         let nonce = self.next_nonce;
         self.next_nonce = self.next_nonce.wrapping_add(1);
-        push_bounded(&mut self.sent, (nonce, now));
+        let at = now;
+        push_bounded(&mut self.sent, Sent { nonce, at, held });
         nonce
     }
 
     pub(super) fn last_sent(&self) -> Option<Duration> {
-        self.sent.back().map(|(_, at)| *at)
+        self.sent.back().map(|sent| sent.at)
     }
 
-    /// A heartbeat has repeated `nonce`, and then read `head`.
-    pub(super) fn repeated(&mut self, nonce: u64, head: Position) {
-        let Some(index) = self.sent.iter().position(|(sent, _)| *sent == nonce) else {
-            return;
+    /// A heartbeat has repeated `nonce`, and then read `head`. A head behind what was held before
+    /// confirms nothing.
+    pub(super) fn repeated(&mut self, nonce: u64, head: Position) -> Repetition {
+        let Some(index) = self.sent.iter().position(|sent| sent.nonce == nonce) else {
+            return Repetition::Unknown;
         };
-        let (_, at) = self.sent[index];
+        let Sent { at, held, .. } = self.sent[index];
         // The same nonce may come again with a later head; only the first repetition is needed,
         // and keeping the nonce would let `last_sent` lose the time of the latest one.
-        self.by_bus.expect(head, at);
         self.sent.drain(..index);
+        if held.is_some_and(|held| head.epoch == held.epoch && head < held) {
+            return Repetition::GoneBack;
+        }
+        self.by_bus.expect(head, at);
+        Repetition::Read
     }
 
     /// A writer was asked at `sent_at`, and then read `head`.

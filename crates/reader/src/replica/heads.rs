@@ -13,7 +13,7 @@ pub(super) struct Heads {
     /// The highest head heard of in the latest epoch.
     latest: Option<Sequence>,
     awaited: VecDeque<(Sequence, Duration)>,
-    /// The first head heard of since the start.
+    /// The first head that was certainly read after the start.
     first: Option<Position>,
 }
 
@@ -41,9 +41,14 @@ impl Heads {
         self.awaited.clear();
     }
 
+    /// This head was read after this process began: it answers something that was sent since. A
+    /// heartbeat by itself may be older than the subscription that it comes over.
+    pub(super) fn read_since_start(&mut self, head: Position) {
+        self.first.get_or_insert(head);
+    }
+
     /// A heartbeat told of a head, to be reached by `deadline`.
     pub(super) fn learn(&mut self, head: Position, deadline: Duration) {
-        self.first.get_or_insert(head);
         let head = head.sequence;
         if Some(head) <= self.latest {
             return;

@@ -102,6 +102,7 @@ impl Replica {
                 self.accept_snapshot(floor, None);
                 let deadline = now + self.timing.head_patience;
                 self.heads.learn(heartbeat.head, deadline);
+                self.heads.read_since_start(heartbeat.head);
             }
             Err(unusable) => self.snapshot_refused(unusable, effects),
         }

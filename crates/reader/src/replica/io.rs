@@ -157,7 +157,7 @@ pub struct Counts {
     pub replays: u64,
     /// Deliveries whose envelope could not be decoded, or contradicts its slot.
     pub undecodable: u64,
-    /// Links that did not match: two histories under one epoch.
+    /// Links that did not match, and heads behind the position: two histories under one epoch.
     pub forks: u64,
     /// Connections given up because nothing came over them.
     pub silences: u64,

@@ -91,6 +91,7 @@ impl Replica {
         let head = Some(heartbeat.head);
         self.polling.running = Some(Poll { head, ..poll });
         self.freshness.answered(heartbeat.head, poll.sent_at);
+        self.heads.read_since_start(heartbeat.head);
         self.learn(now, heartbeat, effects);
     }
 

@@ -2,7 +2,7 @@
 
 use shared::Position;
 
-/// Ready means: hydrated and a head learned after the start reached, and nothing met that this
+/// Ready means: hydrated and a head read after the start reached, and nothing met that this
 /// version cannot read.
 #[derive(Debug, Default)]
 pub(super) struct Readiness {
@@ -31,7 +31,7 @@ impl Readiness {
         self.snapshot_unreadable = false;
     }
 
-    /// The tip stands at `position`; `first_head` is the first head heard of.
+    /// The tip stands at `position`; `first_head` is the first head read after the start.
     pub(super) fn reached(&mut self, position: Position, first_head: Option<Position>) {
         self.caught_up |= first_head.is_some_and(|head| head <= position);
         self.held_by = self.held_by.filter(|slot| position < *slot);

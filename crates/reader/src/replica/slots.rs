@@ -33,7 +33,8 @@ pub(super) enum Advance {
     Stayed,
     /// It moved.
     Moved,
-    /// The next slot continues from another link than the one held: two histories.
+    /// Two histories: the next slot continues from another link than the one held, or a slot has
+    /// come with two links.
     Forked,
 }
 
@@ -79,19 +80,38 @@ impl Slots {
             self.hole_since = None;
             return Advance::Moved;
         }
-        self.remember(slot);
-        self.advance(epoch, now)
+        let is_one_history = self.remember(slot);
+        match self.advance(epoch, now) {
+            Advance::Stayed | Advance::Moved if !is_one_history => Advance::Forked,
+            advance => advance,
+        }
     }
 
-    /// Remembers a slot whose envelope is applied, unless the tip is past it.
-    fn remember(&mut self, slot: &Slot) {
+    /// Remembers a slot whose envelope is applied, unless the tip is past it. `false` if it is
+    /// remembered with other links.
+    ///
+    /// A number is given to one change only: links are drawn before the commit, and a change is
+    /// told of after it. So one of the two is of a history that the database has lost, and nothing
+    /// here tells which. Neither is kept: the slot is a hole again, which the log or a writer fills.
+    fn remember(&mut self, slot: &Slot) -> bool {
         let passed = self
             .position_in(slot.position.epoch)
             .is_some_and(|position| slot.position <= position);
-        if !passed && self.ahead.len() < AHEAD_MAX {
-            self.ahead
-                .insert(slot.position.sequence, (slot.prev_link, slot.link));
+        if passed {
+            return true;
         }
+        let links = (slot.prev_link, slot.link);
+        match self.ahead.get(&slot.position.sequence) {
+            Some(held) if *held != links => {
+                self.ahead.remove(&slot.position.sequence);
+                return false;
+            }
+            None if self.ahead.len() < AHEAD_MAX => {
+                self.ahead.insert(slot.position.sequence, links);
+            }
+            _ => {}
+        }
+        true
     }
 
     /// Moves the tip over the slots that follow it, as far as their links match.

@@ -187,19 +187,18 @@ impl Reader {
         })
     }
 
-    /// Once ready, it has reached a head that it heard of after it was started.
+    /// Once ready, it has reached a head that the database has had since it was started.
     fn check_readiness(&mut self) -> Result<(), String> {
         if self.seen.was_ready || !self.is_ready {
             return Ok(());
         }
         self.seen.was_ready = true;
         let position = self.replica.position();
-        match self.lowest_head {
-            Some(head) if Some(head) <= position => Ok(()),
-            head => Err(format!(
-                "is ready at {position:?} with the head at {head:?}"
-            )),
+        let head = self.lowest_head;
+        if Some(head) <= position {
+            return Ok(());
         }
+        Err(format!("is ready at {position:?} with the head at {head}"))
     }
 
     /// Answers the token reads that can be answered.

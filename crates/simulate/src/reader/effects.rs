@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use reader::{
     catalog::Hydration,
-    replica::{Effect, Input, PollAttempt, ReplayAttempt, ScrubAttempt},
+    replica::{Effect, Input, PollAttempt, ReplayAttempt, ScrubAttempt, Source},
 };
 use shared::{Epoch, Position, Sequence};
 
@@ -69,7 +69,13 @@ impl Reader {
             }
             Effect::Poll(attempt, tip) => {
                 self.latest.poll = Some(attempt);
-                self.plan(delay, Event::Poll(attempt, tip));
+                let in_doubt = self.replica.source() == Source::Bus;
+                let event = if in_doubt && !self.ground.rules.hold(Rule::DoubtAsked) {
+                    Event::Tell(Input::PollFailed(attempt))
+                } else {
+                    Event::Poll(attempt, tip)
+                };
+                self.plan(delay, event);
             }
             Effect::Scrub(attempt, turn) => {
                 self.latest.scrub = Some(attempt);

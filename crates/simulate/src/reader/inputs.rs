@@ -4,7 +4,7 @@ use reader::{
     catalog::Hydration,
     replica::{Input, State},
 };
-use shared::{Delivery, Epoch, FeedMessage, Heartbeat};
+use shared::{Delivery, Epoch, FeedMessage, Heartbeat, feed::Probe};
 
 use super::Reader;
 use crate::Rule;
@@ -67,6 +67,13 @@ impl Reader {
                     probe.nonce = self.latest.nonce;
                 }
             }
+        }
+        if !self.ground.rules.hold(Rule::ReadyByNonce) && !self.is_ready {
+            beat.probes.retain(|probe| probe.reader != self.name);
+            beat.probes.push(Probe {
+                reader: self.name.clone(),
+                nonce: self.latest.nonce,
+            });
         }
         self.step(Input::Heartbeat(beat));
     }

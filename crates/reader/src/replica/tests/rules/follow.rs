@@ -120,3 +120,30 @@ fn envelope_older_than_its_slot_is_not_applied() {
     );
     assert_eq!(machine.replica.counts().undecodable, 1);
 }
+
+#[test]
+fn slot_that_comes_twice_is_one() {
+    let mut machine = Machine::hydrated(5);
+    machine.take(Input::Delivery(delivery(7)));
+    machine.take(Input::Delivery(delivery(7)));
+    machine.take(Input::Delivery(delivery(6)));
+    assert_eq!(machine.sequence(), Some(7));
+    assert_eq!(machine.replica.counts().forks, 0);
+}
+
+#[test]
+fn slot_with_two_links_is_a_fork_and_is_filled_by_neither() {
+    for prev_link in [Link(6), Link(98)] {
+        let mut machine = Machine::hydrated(5);
+        let mut other = delivery(7);
+        other.slot.prev_link = prev_link;
+        other.slot.link = Link(99);
+        machine.take(Input::Delivery(other));
+        machine.take(Input::Delivery(delivery(7)));
+        assert_eq!(machine.replica.counts().forks, 1);
+        machine.take(Input::Delivery(delivery(6)));
+        assert_eq!(machine.sequence(), Some(6), "which 7 stands is not known");
+        machine.take(Input::Delivery(delivery(7)));
+        assert_eq!(machine.sequence(), Some(7), "until it is told again");
+    }
+}

@@ -285,6 +285,35 @@ fn link_mismatch_makes_a_writer_compare_its_history() {
 }
 
 #[test]
+fn head_behind_the_position_makes_a_writer_compare_its_history() {
+    let mut machine = Machine::with_writer(5);
+    let mut nonce = None;
+    for _ in 0..30 {
+        machine.confirm(5, &mut nonce);
+    }
+    let effects = machine.take(heartbeat(4, nonce));
+    let (_, after) = poll_in(effects).expect("a writer is asked");
+    assert_eq!((after.position, after.link), (position(5), Link(5)));
+    assert_eq!(machine.replica.source(), Source::Bus);
+}
+
+#[test]
+fn slot_with_two_links_makes_a_writer_compare_its_history() {
+    let mut machine = Machine::with_writer(5);
+    let mut nonce = None;
+    for _ in 0..30 {
+        machine.confirm(5, &mut nonce);
+    }
+    machine.take(Input::Delivery(delivery(7)));
+    let mut other = delivery(7);
+    other.slot.link = Link(99);
+    let effects = machine.take(Input::Delivery(other));
+    assert!(poll_in(effects).is_some());
+    assert!(hydration_in(effects).is_some());
+    assert_eq!(machine.replica.counts().forks, 1);
+}
+
+#[test]
 fn bus_that_confirms_again_is_the_source_again() {
     let mut machine = Machine::with_writer(5);
     let (attempt, _) = machine.until_polled();
