@@ -18,7 +18,7 @@ use tokio::{runtime, task::JoinSet};
 use crate::{
     catalog::{CatalogConfig, CatalogWriter, catalog},
     config::ReaderConfig,
-    follow::{Following, WriterSource, follow},
+    follow::{Following, Keeping, WriterSource, follow_until},
     http::{
         admin::{self, AdminPlane},
         counters::ReadCounters,
@@ -26,6 +26,7 @@ use crate::{
         yardstick::{self, Yardsticks},
     },
     lane::{self, LaneCounts},
+    local::LocalConfig,
     metrics::metrics,
     reached::{Reached, Reaching, reached},
     replica::{State, Timing},
@@ -41,6 +42,8 @@ pub struct App {
     writer: Option<WriterSource>,
     lifecycle: Lifecycle,
     lanes: Vec<TcpListener>,
+    /// None where no local snapshot is kept.
+    keeping: Option<Keeping>,
     /// None where the yardsticks are off.
     yardstick_bus: Option<Arc<dyn Follower>>,
     admin: TcpListener,
@@ -87,9 +90,20 @@ impl App {
             writer: writer.transpose().map_err(io::Error::other)?,
             lifecycle,
             lanes,
+            keeping: None,
             yardstick_bus: None,
             admin,
         })
+    }
+
+    /// Keeps a local snapshot, if one is configured, and starts from it while nobody answers.
+    #[must_use]
+    pub fn keeping(mut self, local: Option<LocalConfig>) -> Self {
+        self.keeping = local.map(|config| Keeping {
+            config,
+            counters: Arc::default(),
+        });
+        self
     }
 
     /// Serves the yardsticks too, if `YARDSTICKS` says so; else this does nothing. They have a bus
@@ -151,7 +165,7 @@ impl App {
             timing: Timing::DEFAULT,
             seed: fastrand::u64(..),
         };
-        threads.push(spawn_follower(following, self.lifecycle)?);
+        threads.push(spawn_follower(following, self.keeping, self.lifecycle)?);
         Ok(Running(threads))
     }
 
@@ -234,8 +248,10 @@ impl App {
         let reads = parts.counts.iter().map(|lane| Arc::clone(&lane.reads));
         let reads = reads.chain([Arc::clone(&parts.uncommon)]).collect();
         let latencies = parts.counts.iter().map(|lane| lane.latency.clone());
+        let local = self.keeping.as_ref().map(|it| &it.counters);
         let metrics = metrics(
             &parts.status,
+            local,
             reads,
             latencies.collect(),
             &parts.data.counters(),
@@ -289,6 +305,7 @@ impl Running {
 
 fn spawn_follower(
     following: Following,
+    keeping: Option<Keeping>,
     lifecycle: Lifecycle,
 ) -> io::Result<JoinHandle<io::Result<()>>> {
     let runtime = runtime::Builder::new_current_thread()
@@ -297,12 +314,14 @@ fn spawn_follower(
     thread::Builder::new()
         .name("follow".to_owned())
         .spawn(move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    () = follow(following) => {}
-                    () = lifecycle.closing() => {}
-                }
-            });
+            // Half of the grace period: requests in flight end beside it.
+            let patience = lifecycle.grace() / 2;
+            runtime.block_on(follow_until(
+                following,
+                keeping,
+                lifecycle.closing(),
+                patience,
+            ));
             Ok(())
         })
 }

@@ -197,6 +197,16 @@ impl Catalog {
             visit(&entry);
         }
     }
+
+    /// As [`Self::for_each`], until the first error. One that is replaced meanwhile stays in its
+    /// place, and so is visited; only one that comes or goes may not be.
+    pub(crate) fn try_for_each<E>(
+        &self,
+        mut visit: impl FnMut(&Entry) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut entries = self.0.entries.iter();
+        entries.try_for_each(|(_key, entry)| visit(&entry))
+    }
 }
 
 impl fmt::Debug for Catalog {

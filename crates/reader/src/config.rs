@@ -1,6 +1,6 @@
 //! The reader's settings.
 
-use std::{net::SocketAddr, num::NonZero, path::PathBuf};
+use std::{net::SocketAddr, num::NonZero, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use http::HeaderValue;
 use service::config::{
@@ -8,6 +8,8 @@ use service::config::{
     values,
 };
 use shared::limits::READER_ID_BYTES_MAX;
+
+use crate::local::{LocalConfig, origin_of};
 
 /// The settings of [`ReaderConfig`].
 pub const SETTINGS: &[Setting] = &[
@@ -63,7 +65,21 @@ pub const BUS_SETTINGS: &[Setting] = &[
         None,
         "Certificates, PEM, of the authorities believed over rediss://, in place of this system's",
     ),
+    Setting::new(
+        "SNAPSHOT_DIR",
+        None,
+        "Directory of this reader's own for a snapshot to start from while Redis and writers are away",
+    ),
+    Setting::new(
+        "SNAPSHOT_INTERVAL",
+        Some("5m"),
+        "How often that is written, where anything has changed, 1s to 1d",
+    ),
 ];
+
+/// Limits of `SNAPSHOT_INTERVAL`.
+const SNAPSHOT_INTERVAL: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_hours(24);
 
 /// The command `reader`.
 pub const PROGRAM: Program = Program {
@@ -113,6 +129,8 @@ pub struct Config {
     pub redis_url: RedactedUrl,
     /// `REDIS_TLS_CA_FILE`: who is believed over TLS. Default: whom the system believes.
     pub redis_ca_file: Option<PathBuf>,
+    /// `SNAPSHOT_DIR` and `SNAPSHOT_INTERVAL`: the local snapshot. Default: none.
+    pub local: Option<LocalConfig>,
     /// Logs, traces and the end of the process.
     pub process: Process,
 }
@@ -136,12 +154,22 @@ impl Config {
             values::url_of(&["redis", "rediss", "redis+unix", "unix"]),
         );
         let redis_ca_file = settings.optional("REDIS_TLS_CA_FILE", values::path);
+        let directory = settings.optional("SNAPSHOT_DIR", values::path);
+        let interval =
+            settings.required("SNAPSHOT_INTERVAL", values::duration_in(SNAPSHOT_INTERVAL));
         let process = Process::read(&mut settings);
         settings.finish(|| {
+            let (redis_url, interval) = (redis_url?, interval?);
+            let local = directory?.map(|directory| LocalConfig {
+                directory,
+                interval,
+                origin: origin_of(redis_url.expose()),
+            });
             Ok(Self {
                 reader: reader?,
-                redis_url: redis_url?,
+                redis_url,
                 redis_ca_file: redis_ca_file?,
+                local,
                 process: process?,
             })
         })

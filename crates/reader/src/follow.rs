@@ -5,6 +5,7 @@
 
 mod effects;
 mod hydration;
+mod local;
 mod scrub;
 mod slot;
 mod writer;
@@ -26,6 +27,8 @@ use crate::{
     status::{Progress, StatusCell},
 };
 
+use local::Keeper;
+pub use local::Keeping;
 use slot::Slot;
 #[cfg(test)]
 pub(crate) use writer::{FrameBuffer, StreamError};
@@ -33,6 +36,9 @@ pub use writer::{WriterSource, WriterUrlError};
 
 /// The word in the status for changes that come from a writer.
 const WRITER: &str = "writer";
+
+/// The same, for a local snapshot alone.
+const LOCAL: &str = "local";
 
 /// How often deadlines are judged and the status is brought up to date.
 const TICK: Duration = Duration::from_millis(25);
@@ -74,12 +80,32 @@ pub struct Following {
 /// # Cancel safety
 /// Dropping the future stops it at once; the catalog keeps what it holds.
 pub async fn follow(following: Following) {
+    follow_until(following, None, std::future::pending(), Duration::ZERO).await;
+}
+
+/// The same until `closing`, and keeps a local snapshot, to begin with while nobody answers. At the
+/// end that is written once more, for at most `patience`.
+///
+/// # Cancel safety
+/// Dropping the future stops it at once; the catalog keeps what it holds, and the directory the
+/// file that it had.
+pub async fn follow_until(
+    following: Following,
+    keeping: Option<Keeping>,
+    closing: impl Future<Output = ()>,
+    patience: Duration,
+) {
     let reader = following.reader.clone();
     let sources = match following.writer {
         Some(_) => Sources::BusAndWriter,
         None => Sources::Bus,
     };
-    let (replica, mut effects) = Replica::start(reader, sources, following.timing, following.seed);
+    let (mut replica, mut effects) =
+        Replica::start(reader, sources, following.timing, following.seed);
+    let keeper = Keeper::new(keeping);
+    if keeper.is_kept() {
+        replica.may_begin_locally();
+    }
     let (inputs_sender, inputs) = mpsc::channel(INPUTS_MAX);
     let mut driver = Driver {
         following,
@@ -98,12 +124,17 @@ pub async fn follow(following: Following) {
         probing: Slot::empty(),
         reporting: Slot::empty(),
         registering: Slot::empty(),
+        keeper,
         inputs,
         inputs_sender,
         effects: Vec::new(),
     };
     driver.carry_out(&mut effects);
-    driver.run().await;
+    tokio::select! {
+        () = driver.run() => {}
+        () = closing => {}
+    }
+    driver.keep_last(patience).await;
 }
 
 #[derive(Debug)]
@@ -127,6 +158,7 @@ struct Driver {
     probing: Slot<Result<(), BusError>>,
     reporting: Slot<Result<(), BusError>>,
     registering: Slot<Result<(), BusError>>,
+    keeper: Keeper,
     /// What hydration and poll tell.
     inputs: mpsc::Receiver<Input>,
     inputs_sender: mpsc::Sender<Input>,
@@ -153,9 +185,11 @@ impl Driver {
                 told = self.probing.finished() => note_failure(told),
                 told = self.reporting.finished() => note_failure(told),
                 told = self.registering.finished() => note_failure(told),
+                outcome = self.keeper.finished() => self.kept(outcome),
                 _ = ticks.tick() => {
                     self.step(Input::Tick);
                     self.tell();
+                    self.keep_if_due();
                 }
             }
         }
@@ -174,6 +208,9 @@ impl Driver {
         {
             self.following.catalog.hear_time(beat.database_time);
         }
+        if let Input::LocalBegin(_, begun) = &input {
+            self.found_local(begun);
+        }
         let mut effects = std::mem::take(&mut self.effects);
         self.replica.step(now, input, &mut effects);
         self.carry_out(&mut effects);
@@ -190,6 +227,7 @@ impl Driver {
             confirmed_at: replica.confirmed_at().map(|at| self.started + at),
             state: replica.state().as_str(),
             source: match replica.source() {
+                _ if replica.is_local() => LOCAL,
                 Source::Bus => self.following.source,
                 Source::Writer => WRITER,
             },
@@ -200,6 +238,7 @@ impl Driver {
             polls: counts.polls,
             scrubs: counts.scrubs,
             repairs: self.repairs,
+            snapshot_age: self.keeper.age().filter(|_| replica.is_local()),
         });
         let now = Instant::now();
         let due = self

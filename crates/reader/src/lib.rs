@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`replica`] is the state machine that says what to do next, [`follow`] does
 //! it, [`catalog`] is the set that it fills, [`entry`] one prepared document of it, [`http`] the
-//! two planes that answer from it, [`status`] what the reader says of itself, [`reached`] what reads wait for; [`app`] puts the
+//! two planes that answer from it, [`status`] what the reader says of itself, [`reached`] what reads wait for, [`local`] the file to start from; [`app`] puts the
 //! parts on their threads.
 //!
 //! A request is never serialised, compressed, hashed or logged, and waits for nothing.
@@ -16,6 +16,7 @@ pub mod follow;
 pub mod fuzzing;
 pub mod http;
 mod lane;
+pub mod local;
 mod metrics;
 pub mod reached;
 pub mod replica;

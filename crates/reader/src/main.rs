@@ -37,7 +37,9 @@ async fn run(config: Config, lifecycle: Lifecycle) -> Result<(), BoxError> {
         Ok(Arc::new(bus))
     };
     let id = config.reader.id.clone();
-    let app = App::build(config.reader, open()?, "redis", lifecycle)?.with_yardsticks(open)?;
+    let app = App::build(config.reader, open()?, "redis", lifecycle)?
+        .keeping(config.local)
+        .with_yardsticks(open)?;
     info!(
         version = env!("CARGO_PKG_VERSION"),
         id,

@@ -1,6 +1,9 @@
 //! What a reader measures.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use service::server::ServerCounters;
 use telemetry::{Metrics, metrics::Unit};
@@ -9,6 +12,7 @@ use tokio::time::Instant;
 use crate::{
     http::counters::{ReadCounters, ReadCounts},
     lane::LatencyHistogram,
+    local::LocalCounters,
     status::{Progress, ReaderStatus, StatusCell},
 };
 
@@ -25,6 +29,7 @@ const OUTCOMES: &[&str] = &[
 /// Every metric of a reader.
 pub(crate) fn metrics(
     status: &StatusCell,
+    local: Option<&Arc<LocalCounters>>,
     reads: Vec<Arc<ReadCounters>>,
     latencies: Vec<LatencyHistogram>,
     data: &Arc<ServerCounters>,
@@ -49,6 +54,9 @@ pub(crate) fn metrics(
     data.register(&mut metrics);
     register_feed(&mut metrics, status);
     register_catalog(&mut metrics, status);
+    if let Some(local) = local {
+        register_local(&mut metrics, status, local);
+    }
     metrics
 }
 
@@ -183,6 +191,51 @@ fn register_catalog(metrics: &mut Metrics, status: &StatusCell) {
         .counter("evictions", "Entries evicted", None, move || {
             evictions.status(Instant::now()).evictions
         });
+}
+
+/// Of the local snapshot, where there is one.
+fn register_local(metrics: &mut Metrics, status: &StatusCell, local: &Arc<LocalCounters>) {
+    let count = |read: fn(&LocalCounters) -> &AtomicU64| {
+        let local = Arc::clone(local);
+        move || read(&local).load(Ordering::Relaxed)
+    };
+    let age = status.clone();
+    let bytes = Arc::clone(local);
+    metrics
+        .area("snapshot")
+        .gauge(
+            "age",
+            "Age of the local snapshot while it is all there is; else, and while unknown, NaN",
+            Some(Unit::Seconds),
+            move || {
+                let age = age.progress().snapshot_age;
+                age.map_or(f64::NAN, |age| age.now(Instant::now()).as_secs_f64())
+            },
+        )
+        .gauge(
+            "size",
+            "Size of the local snapshot written last; 0 before",
+            Some(Unit::Bytes),
+            move || float(bytes.bytes.load(Ordering::Relaxed)),
+        )
+        .counter(
+            "written",
+            "Local snapshots written",
+            None,
+            count(|it| &it.written),
+        )
+        .counter(
+            "failed",
+            "Local snapshots that could not be written",
+            None,
+            count(|it| &it.failed),
+        )
+        .counter(
+            "refused",
+            "Local snapshots that were found and not believed",
+            None,
+            count(|it| &it.refused),
+        );
 }
 
 /// Gauges are doubles: beyond 2^53 the last digits are lost.

@@ -18,6 +18,7 @@ mod freshness;
 mod heads;
 mod hydrate;
 mod io;
+mod local;
 mod poll;
 mod readiness;
 mod replay;
@@ -38,9 +39,10 @@ use freshness::Freshness;
 use heads::Heads;
 use hydrate::Hydrating;
 pub use io::{
-    Counts, Effect, Input, PollAttempt, ReplayAttempt, ScrubAttempt, ScrubbedBucket,
-    SnapshotFailure, Source, Sources, State,
+    Counts, Effect, Input, LocalAttempt, LocalBegun, PollAttempt, ReplayAttempt, ScrubAttempt,
+    ScrubbedBucket, SnapshotFailure, Source, Sources, State,
 };
+use local::Local;
 use poll::Polling;
 use readiness::Readiness;
 use scrub::Scrubbing;
@@ -62,6 +64,7 @@ pub struct Replica {
     activity: Activity,
     polling: Polling,
     scrubbing: Scrubbing,
+    local: Local,
     slots: Slots,
     heads: Heads,
     freshness: Freshness,
@@ -110,6 +113,7 @@ impl Replica {
             activity: Activity::Resting,
             polling: Polling::default(),
             scrubbing: Scrubbing::beginning_at(first_turn),
+            local: Local::default(),
             slots: Slots::default(),
             heads: Heads::new(),
             freshness: Freshness::new(first_nonce),
@@ -134,6 +138,7 @@ impl Replica {
         self.replay_if_due(now, effects);
         self.poll_if_due(now, effects);
         self.scrub_if_due(now, effects);
+        self.read_locally_if_due(now, effects);
         effects.extend(self.readiness.change().map(Effect::SetReady));
     }
 
@@ -180,6 +185,12 @@ impl Replica {
             Input::PollFailed(attempt) => self.poll_failed(now, attempt),
             Input::Scrubbed(attempt, read) => self.scrubbed(attempt, read, effects),
             Input::ScrubFailed(attempt) => self.scrub_failed(attempt),
+            Input::LocalBegin(attempt, begun) => self.local_begin(attempt, begun.tip),
+            Input::LocalChunk(attempt, envelopes) => {
+                self.local_chunk(attempt, envelopes, effects);
+            }
+            Input::LocalEnd(attempt) => self.local_end(now, attempt, effects),
+            Input::LocalFailed(attempt) => self.local_failed(attempt),
             Input::Tick => self.tick(now, effects),
         }
     }
@@ -187,6 +198,18 @@ impl Replica {
     /// The position held: everything at or below it is applied. `None` before the first hydration.
     pub fn position(&self) -> Option<Position> {
         self.slots.position()
+    }
+
+    /// The position held with its link.
+    pub fn tip(&self) -> Option<Tip> {
+        self.slots.tip()
+    }
+
+    /// Whether the tip is of the latest epoch and nothing is being loaded: then all that is held is
+    /// of that epoch, too.
+    pub fn is_settled(&self) -> bool {
+        let loads = matches!(self.activity, Activity::Hydrating(_));
+        self.slots.tip_in(self.epoch_seen).is_some() && !loads
     }
 
     /// The database's head, as far as heartbeats and changes have told of it.

@@ -26,7 +26,8 @@ pub struct Progress {
     pub confirmed_at: Option<Instant>,
     /// The state of the follow state machine, in one word.
     pub state: &'static str,
-    /// Where changes come from now: `redis`, `memory` or `writer`.
+    /// Where changes come from now: `redis`, `memory` or `writer`; `local` while none comes and the
+    /// local snapshot is all there is.
     pub source: &'static str,
     /// Hydrations completed since the start.
     pub hydrations: u64,
@@ -42,6 +43,25 @@ pub struct Progress {
     pub scrubs: u64,
     /// Documents that scrubs have changed since the start.
     pub repairs: u64,
+    /// While the local snapshot is all there is: how old that is, if that is known.
+    pub snapshot_age: Option<Age>,
+}
+
+/// An age as of an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Age {
+    /// How old it was.
+    pub age: Duration,
+    /// At this instant.
+    pub at: Instant,
+}
+
+impl Age {
+    /// How old it is.
+    pub fn now(self, now: Instant) -> Duration {
+        let since = now.saturating_duration_since(self.at);
+        self.age.saturating_add(since)
+    }
 }
 
 impl Progress {
@@ -60,6 +80,7 @@ impl Progress {
             polls: 0,
             scrubs: 0,
             repairs: 0,
+            snapshot_age: None,
         }
     }
 
@@ -119,13 +140,14 @@ impl StatusCell {
     /// The whole status. `now` makes the staleness, so that it grows even if nobody writes here.
     pub fn status(&self, now: Instant) -> ReaderStatus {
         let progress = self.progress();
-        let staleness = progress.staleness(now);
+        let millis = |age: Duration| u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         ReaderStatus {
             epoch: progress.position.map(|position| position.epoch.0),
             sequence: progress.position.map(|position| position.sequence.0),
             head: progress.head.map(|head| head.sequence.0),
             lag: progress.lag(),
-            staleness_ms: staleness.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+            staleness_ms: progress.staleness(now).map(millis),
+            snapshot_age_ms: progress.snapshot_age.map(|age| millis(age.now(now))),
             state: progress.state.to_owned(),
             source: progress.source.to_owned(),
             entries: self.catalog.documents(),
@@ -165,6 +187,9 @@ pub struct ReaderStatus {
     pub lag: Option<u64>,
     /// Milliseconds since the reader last knew that it had everything.
     pub staleness_ms: Option<u64>,
+    /// While a local snapshot alone is served: how many milliseconds ago, by the wall clock, that
+    /// was known to have everything, or was written if it never was.
+    pub snapshot_age_ms: Option<u64>,
     /// The state of following.
     pub state: String,
     /// Where changes come from.

@@ -10,6 +10,7 @@ mod entry;
 mod expiry;
 mod follow;
 mod lane;
+mod local;
 mod negotiate;
 mod serve;
 mod wire;

@@ -21,6 +21,7 @@ impl Driver {
                 }
                 Effect::Repair(envelope, mark, held) => self.repair(&envelope, mark, held),
                 Effect::DropUnseen(attempt, floor) => {
+                    self.keeper.abandon();
                     let catalog = &mut self.following.catalog;
                     let dropped = catalog.drop_unseen(attempt, floor);
                     let (documents, bytes) =
@@ -42,6 +43,7 @@ impl Driver {
                     info!(ready, "readiness changed");
                     self.following.catalog.set_ready(ready);
                 }
+                Effect::ReadLocal(attempt) => self.read_local(attempt),
                 other => self.ask(&other),
             }
         }
@@ -120,6 +122,7 @@ impl Driver {
         // Tombstones among them are no repair: the bus forgets those as well.
         let dropped = before.saturating_sub(catalog.catalog().documents());
         if dropped > 0 {
+            self.keeper.abandon();
             self.repairs += dropped;
             warn!(%floor, dropped, "a scrub has dropped documents that the bus lacks");
         }

@@ -174,6 +174,7 @@ impl Replica {
         self.hydrations_failed_in_row = 0;
         self.hydration_failed_from = None;
         self.readiness.snapshot_read();
+        self.need_no_local();
         effects.push(Effect::DropUnseen(attempt, floor.position));
         self.slots.lift(floor);
         self.reached();

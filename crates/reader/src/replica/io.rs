@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bus::{BucketRead, Build, Meta, Replay};
-use shared::{Delivery, Envelope, Epoch, Heartbeat, Position, Slot};
+use shared::{Delivery, Envelope, Epoch, Heartbeat, Position, Slot, Timestamp};
 
 use super::slots::Tip;
 use crate::catalog::Hydration;
@@ -52,6 +52,14 @@ pub enum Input {
     Scrubbed(ScrubAttempt, ScrubbedBucket),
     /// A scrub cannot go on.
     ScrubFailed(ScrubAttempt),
+    /// A local snapshot was found whole.
+    LocalBegin(LocalAttempt, LocalBegun),
+    /// Envelopes of it.
+    LocalChunk(LocalAttempt, Vec<Envelope>),
+    /// All have come.
+    LocalEnd(LocalAttempt),
+    /// There is no local snapshot to begin with.
+    LocalFailed(LocalAttempt),
     /// Time went by. Due every 25 ms or so: deadlines are judged then.
     Tick,
 }
@@ -111,6 +119,22 @@ pub struct PollAttempt(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScrubAttempt(pub u32);
 
+/// The number of one reading of the local snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalAttempt(pub u32);
+
+/// What a local snapshot says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalBegun {
+    /// Everything up to it is in what follows.
+    pub tip: Tip,
+    /// The database's time now, as far as the wall clock can take it on from the one in the
+    /// snapshot. Not the machine's to judge.
+    pub database_time: Option<Timestamp>,
+    /// How old it is, by the wall clock. Not the machine's to judge either.
+    pub age: Option<Duration>,
+}
+
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
@@ -125,6 +149,8 @@ pub enum Effect {
     /// Abandon the scrub under way, if there is one, and read the bucket whose turn it is: this
     /// number, modulo the number of buckets.
     Scrub(ScrubAttempt, u32),
+    /// Read the local snapshot.
+    ReadLocal(LocalAttempt),
     /// Put an envelope into the catalog, unless it holds a newer one; mark the key as seen.
     Apply(Envelope, Option<Hydration>),
     /// Drop what a finished hydration has not seen and that stands at or below its floor.

@@ -3,10 +3,11 @@
 use shared::Position;
 
 /// Ready means: hydrated and a head read after the start reached, and nothing met that this
-/// version cannot read.
+/// version cannot read. A local snapshot is enough while nobody has another.
 #[derive(Debug, Default)]
 pub(super) struct Readiness {
-    caught_up: bool,
+    /// That head was reached; or a local snapshot is served, and declared stale, until it is.
+    may_serve: bool,
     /// The slot that holds the position because its envelope cannot be decoded.
     held_by: Option<Position>,
     /// The snapshot has an envelope that cannot be decoded.
@@ -31,14 +32,18 @@ impl Readiness {
         self.snapshot_unreadable = false;
     }
 
+    pub(super) fn begun_locally(&mut self) {
+        self.may_serve = true;
+    }
+
     /// The tip stands at `position`; `first_head` is the first head read after the start.
     pub(super) fn reached(&mut self, position: Position, first_head: Option<Position>) {
-        self.caught_up |= first_head.is_some_and(|head| head <= position);
+        self.may_serve |= first_head.is_some_and(|head| head <= position);
         self.held_by = self.held_by.filter(|slot| position < *slot);
     }
 
     pub(super) fn is_ready(&self) -> bool {
-        self.caught_up && self.held_by.is_none() && !self.snapshot_unreadable
+        self.may_serve && self.held_by.is_none() && !self.snapshot_unreadable
     }
 
     /// The new state, if it changed since this was asked last.

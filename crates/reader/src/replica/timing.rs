@@ -17,6 +17,9 @@ pub struct Timing {
     /// How long the bus may confirm nothing before a writer is asked, where there is one. Default
     /// 600 ms: a working bus confirms what is at most a probe and a heartbeat old.
     pub bus_patience: Duration,
+    /// How long the start waits for a source's snapshot before a local one is read. Default 1 s: a
+    /// bus that is there has begun to answer, and a writer was asked.
+    pub local_patience: Duration,
     /// How often a writer is asked while the bus confirms nothing. Default 200 ms.
     pub poll_interval: Duration,
     /// How often a bucket is scrubbed. Default 1 s.
@@ -42,6 +45,7 @@ impl Timing {
         silence_max: Duration::from_secs(1),
         probe_interval: Duration::from_millis(250),
         bus_patience: Duration::from_millis(600),
+        local_patience: Duration::from_secs(1),
         poll_interval: Duration::from_millis(200),
         scrub_interval: Duration::from_secs(1),
         tombstone_interval: Duration::from_secs(5),

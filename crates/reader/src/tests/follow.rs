@@ -5,6 +5,7 @@ mod boot;
 mod changes;
 mod epochs;
 mod frames;
+mod local;
 mod origin;
 mod outages;
 mod plane;
@@ -57,12 +58,18 @@ impl World {
 
     /// The same, with writers to ask.
     fn with_writer(origin: Origin, writers: Option<WriterSource>) -> Self {
+        let (mut world, following) = Self::before(origin, writers);
+        world.tasks.spawn(follow(following));
+        world
+    }
+
+    /// The same, before the reader begins.
+    fn before(origin: Origin, writers: Option<WriterSource>) -> (Self, Following) {
         let (catalog, writer) = empty();
         let progress = Progress::new(State::Connecting.as_str(), "memory");
         let status = StatusCell::new(READER, catalog.clone(), progress);
         let bus = origin.bus().clone();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(follow(Following {
+        let following = Following {
             bus: std::sync::Arc::new(bus.clone()),
             catalog: writer,
             status: status.clone(),
@@ -72,15 +79,16 @@ impl World {
             reader: READER.to_owned(),
             timing: Timing::DEFAULT,
             seed: 7,
-        }));
-        Self {
+        };
+        let world = Self {
             bus,
             origin,
             catalog,
             status,
-            tasks,
+            tasks: JoinSet::new(),
             beating: None,
-        }
+        };
+        (world, following)
     }
 
     /// A ready reader of a bus with `posts/a` = `first` at sequence 1, heartbeats coming.

@@ -2,6 +2,7 @@
 
 mod follow;
 mod hydrate;
+mod local;
 mod poll;
 mod scrub;
 mod tell;
