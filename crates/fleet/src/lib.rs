@@ -110,15 +110,24 @@ impl Fleet {
         listen: SocketAddr,
         admin: SocketAddr,
     ) -> Node {
-        let arguments = vec![
+        let arguments = self.writer_arguments(redis_url, listen, admin);
+        self.node("writer", name, &arguments, listen, admin)
+    }
+
+    fn writer_arguments(
+        &self,
+        redis_url: &str,
+        listen: SocketAddr,
+        admin: SocketAddr,
+    ) -> Vec<String> {
+        vec![
             format!("--database-url={}", self.database_url),
             format!("--redis-url={redis_url}"),
             format!("--writer-listen={listen}"),
             format!("--writer-admin-listen={admin}"),
             "--writer-migrate".to_owned(),
             "--drain-delay=0".to_owned(),
-        ];
-        self.node("writer", name, &arguments, listen, admin)
+        ]
     }
 
     /// Starts a reader; it may not be ready yet.
@@ -127,6 +136,33 @@ impl Fleet {
     /// It is not built.
     pub fn reader(&self, name: &str) -> Node {
         self.reader_at(name, loopback(), loopback())
+    }
+
+    /// Starts a reader that is told more, which overrides what it is told here.
+    ///
+    /// # Panics
+    /// It is not built.
+    pub fn reader_with(&self, name: &str, more: &[String]) -> Node {
+        let writers = self.writers.lock().expect("no test panicked with it");
+        let (listen, admin) = (loopback(), loopback());
+        let url = self.redis.url();
+        let mut arguments = reader_arguments(name, &url, &writers, listen, admin);
+        override_with(&mut arguments, more);
+        self.node("reader", name, &arguments, listen, admin)
+    }
+
+    /// Starts a writer that is told more, which overrides what it is told here, and waits until it
+    /// takes writes.
+    ///
+    /// # Panics
+    /// It does not become ready.
+    pub async fn writer_with(&self, name: &str, more: &[String]) -> Node {
+        let (listen, admin) = (loopback(), loopback());
+        let mut arguments = self.writer_arguments(&self.redis.url(), listen, admin);
+        override_with(&mut arguments, more);
+        let node = self.node("writer", name, &arguments, listen, admin);
+        self.ready(&node).await;
+        node
     }
 
     /// Starts a reader on these addresses, e.g. where one was before.
@@ -151,17 +187,7 @@ impl Fleet {
         listen: SocketAddr,
         admin: SocketAddr,
     ) -> Node {
-        let mut arguments = vec![
-            format!("--redis-url={redis_url}"),
-            format!("--reader-listen={listen}"),
-            format!("--reader-admin-listen={admin}"),
-            format!("--reader-id={name}"),
-            "--reader-threads=1".to_owned(),
-            "--drain-delay=0".to_owned(),
-        ];
-        if !writers.is_empty() {
-            arguments.push(format!("--writer-internal-url={}", writers.join(",")));
-        }
+        let arguments = reader_arguments(name, redis_url, writers, listen, admin);
         self.node("reader", name, &arguments, listen, admin)
     }
 
@@ -238,6 +264,34 @@ impl Fleet {
             admin,
         }
     }
+}
+
+fn reader_arguments(
+    name: &str,
+    redis_url: &str,
+    writers: &[String],
+    listen: SocketAddr,
+    admin: SocketAddr,
+) -> Vec<String> {
+    let mut arguments = vec![
+        format!("--redis-url={redis_url}"),
+        format!("--reader-listen={listen}"),
+        format!("--reader-admin-listen={admin}"),
+        format!("--reader-id={name}"),
+        "--reader-threads=1".to_owned(),
+        "--drain-delay=0".to_owned(),
+    ];
+    if !writers.is_empty() {
+        arguments.push(format!("--writer-internal-url={}", writers.join(",")));
+    }
+    arguments
+}
+
+/// Puts these, each `--NAME=VALUE`, in the place of those of the same names.
+fn override_with(arguments: &mut Vec<String>, more: &[String]) {
+    let name = |argument: &str| argument.split('=').next().unwrap_or_default().to_owned();
+    arguments.retain(|one| more.iter().all(|other| name(other) != name(one)));
+    arguments.extend_from_slice(more);
 }
 
 /// Starts a binary of ours, with its pid and its output in files that begin with `files`.

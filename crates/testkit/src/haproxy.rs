@@ -27,8 +27,20 @@ const PORT_ATTEMPTS_MAX: usize = 10;
 /// Where Debian puts the program; not in everybody's `PATH`.
 const PROGRAMS: &str = "/usr/sbin";
 
-/// What it does, but for addresses: asks every server's `/health` ten times a second, believes the
-/// first answer, and tries another server where one is not there or breaks off before it answers.
+/// Tries another server where one is not there or breaks off before it answers.
+const SECOND_TRIES: &str = "\
+    retries 3
+    option redispatch 1
+    retry-on conn-failure empty-response
+";
+
+/// What one server fails, a client is told.
+const NO_SECOND_TRIES: &str = "\
+    retries 0
+";
+
+/// What it does, but for addresses and second tries: asks every server's `/health` ten times a
+/// second, and believes the first answer.
 const SETTINGS: &str = "\
     nbthread 1
 defaults
@@ -37,11 +49,11 @@ defaults
     timeout client 30s
     timeout server 10s
     timeout check 1s
-    retries 3
-    option redispatch 1
-    retry-on conn-failure empty-response
     option httpchk GET /health
     default-server check inter 100ms fall 1 rise 1
+";
+
+const LISTEN: &str = "\
 listen gateway
     balance roundrobin
 ";
@@ -64,14 +76,28 @@ pub struct Backend {
 }
 
 impl HaProxy {
-    /// Starts a gateway before these servers.
+    /// Starts a gateway before these servers, which tries another one where one is not there or
+    /// breaks off before it answers.
     ///
     /// # Panics
     /// `HAProxy` is not installed or does not start.
     pub async fn start(servers: &[SocketAddr]) -> Self {
+        Self::start_with(SECOND_TRIES, servers).await
+    }
+
+    /// As [`Self::start`], without second tries: only health checks keep requests from a server
+    /// that goes away.
+    ///
+    /// # Panics
+    /// `HAProxy` is not installed or does not start.
+    pub async fn start_strict(servers: &[SocketAddr]) -> Self {
+        Self::start_with(NO_SECOND_TRIES, servers).await
+    }
+
+    async fn start_with(tries: &str, servers: &[SocketAddr]) -> Self {
         let mut log = String::new();
         for _ in 0..PORT_ATTEMPTS_MAX {
-            let gateway = Self::launch(free_port().expect("a port is free"), servers);
+            let gateway = Self::launch(free_port().expect("a port is free"), tries, servers);
             let is_up = eventually("HAProxy starts", async || {
                 if gateway.backends().await.is_ok() {
                     return Some(true);
@@ -103,7 +129,7 @@ impl HaProxy {
         Ok(parse(&table))
     }
 
-    fn launch(port: u16, servers: &[SocketAddr]) -> Self {
+    fn launch(port: u16, tries: &str, servers: &[SocketAddr]) -> Self {
         let install = "apt-get install haproxy";
         let program = find_program("haproxy", &[PathBuf::from(PROGRAMS)], install);
         let directory = TempDir::with_prefix("haproxy-")
@@ -111,7 +137,7 @@ impl HaProxy {
             .keep();
         let socket = directory.join("stats.sock");
         let file = directory.join("haproxy.cfg");
-        if let Err(error) = std::fs::write(&file, settings(port, &socket, servers)) {
+        if let Err(error) = std::fs::write(&file, settings(port, tries, &socket, servers)) {
             panic!("{}: {error}", file.display());
         }
         // In the foreground, as a single process.
@@ -127,8 +153,9 @@ impl HaProxy {
     }
 }
 
-fn settings(port: u16, socket: &Path, servers: &[SocketAddr]) -> String {
-    let mut text = format!("global\n    stats socket {}\n{SETTINGS}", socket.display());
+fn settings(port: u16, tries: &str, socket: &Path, servers: &[SocketAddr]) -> String {
+    let socket = socket.display();
+    let mut text = format!("global\n    stats socket {socket}\n{SETTINGS}{tries}{LISTEN}");
     let mut line = |words: String| writeln!(text, "    {words}").expect("memory is enough");
     line(format!("bind 127.0.0.1:{port}"));
     for (index, address) in servers.iter().enumerate() {

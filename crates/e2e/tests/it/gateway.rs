@@ -1,10 +1,12 @@
-//! Readers behind a gateway that asks for their health: one dies and comes back, and no client
-//! notices.
+//! Readers and writers behind a gateway that asks for their health: one dies and comes back, or ends,
+//! and no client notices.
 //!
 //! `HAProxy` stands in for APISIX, which no package registry has; what is asked of a gateway is the
 //! same: check `/health`, and try another reader where one is not there.
 
+mod ends;
 mod load;
+mod writes;
 
 use serde_json::json;
 use testkit::{
@@ -85,7 +87,7 @@ async fn reads_post(fleet: &Fleet, reader: &Node) {
 }
 
 /// Waits until the gateway sends requests to exactly these.
-async fn shows(gateway: &HaProxy, up: [bool; 3]) {
+async fn shows<const SERVERS: usize>(gateway: &HaProxy, up: [bool; SERVERS]) {
     eventually(&format!("the gateway sends to {up:?}"), async || {
         let backends = gateway.backends().await.ok()?;
         let now: Vec<bool> = backends.iter().map(|backend| backend.is_up).collect();

@@ -4,6 +4,7 @@
 mod bulk;
 mod chart_files;
 mod chart_processes;
+mod cold_start;
 mod compose_files;
 mod directions;
 mod equality;
