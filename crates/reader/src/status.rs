@@ -26,8 +26,8 @@ pub struct Progress {
     pub confirmed_at: Option<Instant>,
     /// The state of the follow state machine, in one word.
     pub state: &'static str,
-    /// Where changes come from now: `redis`, `memory` or `writer`; `local` while none comes and the
-    /// local snapshot is all there is.
+    /// Where changes come from now: `redis`, `memory` or `writer`; `local` from a start with
+    /// the local snapshot until a source confirms.
     pub source: &'static str,
     /// Hydrations completed since the start.
     pub hydrations: u64,

@@ -9,6 +9,7 @@ mod catalog;
 mod check;
 mod effects;
 mod inputs;
+mod local;
 mod writer_side;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -29,6 +30,8 @@ use crate::{Rule, ground::Ground, history::Key};
 use catalog::Catalog;
 use check::Seen;
 use effects::Latest;
+use local::Keeping;
+pub(crate) use local::LocalFile;
 use writer_side::WriterPages;
 
 /// How often deadlines are judged.
@@ -58,6 +61,9 @@ pub(crate) struct Reader {
     agenda: BTreeMap<(Duration, u64), Event>,
     next_event: u64,
     tokens: Vec<Token>,
+    keeping: Keeping,
+    /// When it hears the last of its file.
+    keeping_told_at: Duration,
     seen: Seen,
 }
 
@@ -102,7 +108,8 @@ struct Token {
 }
 
 impl Reader {
-    pub(crate) fn start(ground: &Arc<Ground>, name: String) -> Self {
+    /// One that begins with this file, if it has to.
+    pub(crate) fn start(ground: &Arc<Ground>, name: String, file: Option<LocalFile>) -> Self {
         let (seed, has_writer) = {
             let mut random = ground.random();
             (random.u64(..), random.bool())
@@ -113,7 +120,8 @@ impl Reader {
             Sources::Bus
         };
         let timing = timing(ground);
-        let (replica, effects) = Replica::start(name.clone(), sources, timing, seed);
+        let (mut replica, effects) = Replica::start(name.clone(), sources, timing, seed);
+        replica.may_begin_locally();
         let (reaching, reached) = reached();
         let mut reader = Self {
             ground: Arc::clone(ground),
@@ -134,6 +142,8 @@ impl Reader {
             agenda: BTreeMap::new(),
             next_event: 0,
             tokens: Vec::new(),
+            keeping: Keeping::new(seed, file),
+            keeping_told_at: Duration::ZERO,
             seen: Seen::default(),
         };
         reader.carry_out(effects);
@@ -187,6 +197,7 @@ impl Reader {
                     .forget_tombstones(Position::new(Epoch(u64::MAX), Sequence(u64::MAX)));
             }
             self.step(Input::Tick);
+            self.keep();
         }
     }
 

@@ -89,6 +89,8 @@ pub enum Rule {
     ReadyAtHead,
     /// Only a heartbeat that repeats the reader's own nonce was certainly read after its start.
     ReadyByNonce,
+    /// A local snapshot's tip is noted before its documents are read.
+    TipBeforeEntries,
     /// A link mismatch, and a head behind the position, make a writer compare its history.
     DoubtAsked,
     /// A writer that is polled refuses to continue from another history.
@@ -198,6 +200,7 @@ impl Rule {
         (Self::Scrub, "scrub", ""),
         (Self::ReadyAtHead, "ready-at-head", ""),
         (Self::ReadyByNonce, "ready-by-nonce", ""),
+        (Self::TipBeforeEntries, "tip-before-entries", ""),
         (
             Self::DoubtAsked,
             "doubt-asked",

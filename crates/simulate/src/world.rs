@@ -12,7 +12,7 @@ use crate::{
     Rules,
     ground::Ground,
     history::{KEYS, Key, resource},
-    reader::Reader,
+    reader::{LocalFile, Reader},
     weather::Fault,
     writer::Process,
 };
@@ -72,15 +72,16 @@ impl World {
             readers_started: 0,
         };
         for _ in 0..readers {
-            let reader = world.new_reader();
+            let reader = world.new_reader(None);
             world.readers.push(reader);
         }
         world
     }
 
-    fn new_reader(&mut self) -> Reader {
+    fn new_reader(&mut self, file: Option<LocalFile>) -> Reader {
         self.readers_started += 1;
-        Reader::start(&self.ground, format!("reader-{}", self.readers_started))
+        let name = format!("reader-{}", self.readers_started);
+        Reader::start(&self.ground, name, file)
     }
 
     pub(crate) async fn run(mut self) -> Ending {
@@ -216,7 +217,10 @@ impl World {
         match fault {
             Fault::CutReader => self.readers[reader].cut(until),
             Fault::DeafenReader => self.readers[reader].deafen(until),
-            Fault::RestartReader => self.readers[reader] = self.new_reader(),
+            Fault::RestartReader => {
+                let file = self.readers[reader].left_behind();
+                self.readers[reader] = self.new_reader(file);
+            }
             Fault::BusAway => {
                 bus.go_away();
                 self.bus_back_at = until;

@@ -36,6 +36,8 @@ impl Driver {
                     );
                 }
                 Effect::DropUnscrubbed(mark, floor) => self.drop_unscrubbed(mark, floor),
+                // What is being written must not lack what is above its tip; later is soon enough.
+                Effect::ForgetTombstones(_) if self.keeper.is_writing() => {}
                 Effect::ForgetTombstones(through) => {
                     self.following.catalog.forget_tombstones(through);
                 }

@@ -70,6 +70,10 @@ impl Keeper {
         self.keeping.is_some()
     }
 
+    pub(super) fn is_writing(&self) -> bool {
+        !self.writing.is_empty()
+    }
+
     pub(super) fn age(&self) -> Option<Age> {
         self.age
     }
@@ -127,7 +131,7 @@ impl Driver {
 
     /// Begins to write, where it is time and there is something new that may be written.
     pub(super) fn keep_if_due(&mut self) {
-        if self.keeper.writing.is_empty() && self.keeper.not_before <= Instant::now() {
+        if !self.keeper.is_writing() && self.keeper.not_before <= Instant::now() {
             self.keep(Pace::Half);
         }
     }
@@ -161,7 +165,7 @@ impl Driver {
     /// Writes once more at the end, for at most `patience`.
     pub(super) async fn keep_last(&mut self, patience: Duration) {
         let ending = async {
-            if !self.keeper.writing.is_empty() {
+            if self.keeper.is_writing() {
                 self.keeper.abandon();
                 let outcome = self.keeper.finished().await;
                 self.kept(outcome);

@@ -31,10 +31,10 @@ impl Replica {
         self.local = Local::Untried;
     }
 
-    /// Whether what is held is of a local snapshot, and nobody has said yet how fresh that is.
+    /// Whether what is held began with a local snapshot, and nobody has said yet how fresh that is:
+    /// it is as old as the snapshot at most, even where a bus that lags has replaced it.
     pub fn is_local(&self) -> bool {
-        let is_taken = matches!(self.local, Local::Taken);
-        is_taken && self.confirmed_at().is_none() && self.counts.hydrations == 0
+        matches!(self.local, Local::Taken) && self.confirmed_at().is_none()
     }
 
     /// Reads the local snapshot, once, where neither the bus nor a writer has given any.

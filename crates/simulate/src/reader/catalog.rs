@@ -23,6 +23,11 @@ pub(crate) struct Catalog {
 }
 
 impl Catalog {
+    pub(crate) fn all(&self) -> Vec<(Key, Held)> {
+        let held = self.held.iter();
+        held.map(|(key, one)| (*key, one.clone())).collect()
+    }
+
     pub(crate) fn get(&self, key: Key) -> Option<&Held> {
         self.held.get(&key)
     }

@@ -187,9 +187,10 @@ impl Reader {
         })
     }
 
-    /// Once ready, it has reached a head that the database has had since it was started.
+    /// Once ready, it has reached a head that the database has had since it was started; or it
+    /// says that it stands alone.
     fn check_readiness(&mut self) -> Result<(), String> {
-        if self.seen.was_ready || !self.is_ready {
+        if self.seen.was_ready || !self.is_ready || self.replica.is_local() {
             return Ok(());
         }
         self.seen.was_ready = true;

@@ -34,7 +34,9 @@ impl Reader {
             }
             Effect::DropUnseen(attempt, floor) => self.drop_unseen(attempt, floor),
             Effect::DropUnscrubbed(mark, floor) => self.drop_unseen(mark, floor),
+            Effect::ForgetTombstones(_) if self.keeping.is_writing() => {}
             Effect::ForgetTombstones(through) => self.catalog.forget_tombstones(through),
+            Effect::ReadLocal(attempt) => self.read_local(attempt),
             Effect::SetReady(ready) => self.is_ready = ready,
             Effect::Connect(delay) => {
                 self.subscription = None;
@@ -98,6 +100,7 @@ impl Reader {
     }
 
     fn drop_unseen(&mut self, attempt: Hydration, floor: Position) {
+        self.keeping.abandon();
         if !self.ground.rules.hold(Rule::ReadyAtHead) {
             self.is_ready = true;
         }
