@@ -39,6 +39,7 @@ impl EntityTag {
     }
 
     /// The tag as a header field writes it, quotes included.
+    #[inline]
     pub fn to_field(self) -> [u8; TAG_FIELD_BYTES] {
         let mut field = [b'"'; TAG_FIELD_BYTES];
         field[1..=TAG_TEXT_BYTES].copy_from_slice(&self.to_text());

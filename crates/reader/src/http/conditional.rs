@@ -1,11 +1,11 @@
 //! Whether the client holds the answer already: If-None-Match, RFC 9110 §13.1.2.
 //!
-//! Budget: one pass over the field; for each listed tag ours is written as text and compared; no
-//! allocation. Without the field, nothing.
+//! Budget: our tag is written as text and compared with the field; where that is not all of it, one
+//! pass over the field, the same for each listed tag; no allocation. Without the field, nothing.
 
 use shared::{
     EntityTag,
-    entity_tag::{ListMember, list_members},
+    entity_tag::{ListMember, TAG_FIELD_BYTES, list_members},
 };
 
 /// Whether If-None-Match names the representation that would be sent, so that 304 is due.
@@ -20,6 +20,10 @@ pub fn is_held<'a>(lines: impl IntoIterator<Item = &'a [u8]>, tag: EntityTag) ->
     let mut members = 0_usize;
     let mut any = false;
     for line in lines {
+        // What clients send that hold one answer: its tag, as it was sent to them.
+        if line.len() == TAG_FIELD_BYTES && line == tag.to_field() {
+            return true;
+        }
         for member in list_members(line) {
             members += 1;
             match member {
