@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use crate::{
     http::{counters::ReadCounters, data::DataPlane},
-    lane::answering::{Answering, Stop},
+    lane::{
+        answering::{Answering, Stop},
+        sections::Place,
+    },
 };
 
 /// What a lane answers by itself, over any octets.
@@ -36,8 +39,9 @@ impl Lane {
     /// A document has more than 16 KiB: a lane does not write such content together with its head.
     pub fn answer(&mut self, octets: &[u8]) -> Answered {
         let mut all = Answered::default();
+        let mut place = Place::default();
         loop {
-            let answered = self.0.answer(&octets[all.read..]);
+            let answered = self.0.answer(&octets[all.read..], &mut place);
             assert!(answered.content.is_none(), "a document is too long");
             all.answers.extend_from_slice(self.0.out());
             all.read += answered.read;
