@@ -248,10 +248,10 @@ impl App {
         let reads = parts.counts.iter().map(|lane| Arc::clone(&lane.reads));
         let reads = reads.chain([Arc::clone(&parts.uncommon)]).collect();
         let latencies = parts.counts.iter().map(|lane| lane.latency.clone());
-        let local = self.keeping.as_ref().map(|it| &it.counters);
+        let local = self.keeping.as_ref().map(|it| Arc::clone(&it.counters));
         let metrics = metrics(
             &parts.status,
-            local,
+            &local.unwrap_or_default(),
             reads,
             latencies.collect(),
             &parts.data.counters(),

@@ -29,7 +29,7 @@ const OUTCOMES: &[&str] = &[
 /// Every metric of a reader.
 pub(crate) fn metrics(
     status: &StatusCell,
-    local: Option<&Arc<LocalCounters>>,
+    local: &Arc<LocalCounters>,
     reads: Vec<Arc<ReadCounters>>,
     latencies: Vec<LatencyHistogram>,
     data: &Arc<ServerCounters>,
@@ -54,9 +54,7 @@ pub(crate) fn metrics(
     data.register(&mut metrics);
     register_feed(&mut metrics, status);
     register_catalog(&mut metrics, status);
-    if let Some(local) = local {
-        register_local(&mut metrics, status, local);
-    }
+    register_local(&mut metrics, status, local);
     metrics
 }
 
@@ -193,7 +191,7 @@ fn register_catalog(metrics: &mut Metrics, status: &StatusCell) {
         });
 }
 
-/// Of the local snapshot, where there is one.
+/// Of the local snapshot; all 0 where none is kept.
 fn register_local(metrics: &mut Metrics, status: &StatusCell, local: &Arc<LocalCounters>) {
     let count = |read: fn(&LocalCounters) -> &AtomicU64| {
         let local = Arc::clone(local);
@@ -205,7 +203,7 @@ fn register_local(metrics: &mut Metrics, status: &StatusCell, local: &Arc<LocalC
         .area("snapshot")
         .gauge(
             "age",
-            "Age of the local snapshot while it is all there is; else, and while unknown, NaN",
+            "Age of the local snapshot that a start began with, until a source confirms; else NaN",
             Some(Unit::Seconds),
             move || {
                 let age = age.progress().snapshot_age;
