@@ -4,12 +4,15 @@
 //! The position is read before the first document, so everything at or below it is in the answer,
 //! as it was then or later. It visits every entry and hashes all octets, on a thread of its own,
 //! one answer at a time; a shard is never locked for longer than one entry takes.
+//!
+//! `/digest/{collection}/{id}` asks for one document, as reads find it, and costs one look-up and
+//! a hash of its octets: the leader's auditor asks some dozens of times a second.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Router,
-    extract::State,
+    extract::{Path, State},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -24,7 +27,7 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use super::admin::unstored;
 use crate::{
-    catalog::Catalog,
+    catalog::{Catalog, Lookup},
     entry::{Entry, Prepared},
     status::StatusCell,
 };
@@ -44,6 +47,7 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(
 ) -> Router<S> {
     Router::new()
         .route("/digest", get(answer))
+        .route("/digest/{collection}/{id}", get(answer_one))
         .with_state(Digesting {
             catalog,
             status,
@@ -75,6 +79,35 @@ async fn answer(State(digesting): State<Digesting>, uri: Uri) -> Response {
             Problem::new(Kind::Internal, "making the digest met a defect").into_response()
         }
     }
+}
+
+/// A [`Listing`] of at most one document. Its position is the reader's, or the document's own where
+/// that is later; 503 where reads of it are answered so.
+async fn answer_one(
+    State(digesting): State<Digesting>,
+    Path((collection, id)): Path<(String, String)>,
+) -> Response {
+    let key = match ResourceKey::parse(&collection, &id) {
+        Ok(key) => key,
+        Err(error) => {
+            return Problem::new(Kind::MalformedRequest, error.to_string()).into_response();
+        }
+    };
+    let Some(position) = digesting.status.progress().position else {
+        return not_ready("this reader does not hold the documents yet");
+    };
+    let entry = match digesting.catalog.lookup(&key) {
+        Lookup::Hit(entry) => Some(entry),
+        Lookup::Absent => None,
+        Lookup::Unknown => return not_ready("this reader cannot tell of this document"),
+    };
+    let listing = Listing {
+        position: entry
+            .as_ref()
+            .map_or(position, |entry| position.max(entry.position())),
+        documents: entry.map(|entry| (key, state_of(&entry))).into_iter().collect(),
+    };
+    unstored("text/plain; charset=utf-8", listing.to_text())
 }
 
 fn not_ready(detail: &str) -> Response {

@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -196,6 +197,40 @@ async fn digest_tells_what_is_held_at_the_position() {
             documents: documents.into_iter().collect(),
         };
         assert_eq!(Listing::from_text(&text), Ok(expected), "{target}");
+    }
+}
+
+#[tokio::test]
+async fn digest_of_one_document_tells_what_reads_find() {
+    let mut fixture = fixture();
+    let held = put("posts/a/b", 2, "{}");
+    fixture.writer.apply(&held, None);
+    fixture.writer.apply(&delete("posts/gone", 1), None);
+    check(&fixture.plane, "/digest/Posts/a", 400).await;
+    check(&fixture.plane, "/digest/posts/a%2Fb", 503).await;
+    fixture.plane.status.set(Progress {
+        position: Some(at(1)),
+        ..Progress::new("following", "redis")
+    });
+    // Its data plane answers 503 too.
+    check(&fixture.plane, "/digest/posts/a%2Fb", 503).await;
+    fixture.writer.set_ready(true);
+
+    let (status, headers, text) = ask(&fixture.plane, "GET", "/digest/posts/a%2Fb").await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(headers[header::CACHE_CONTROL], "no-store");
+    let listing = Listing::from_text(&text).unwrap();
+    assert_eq!(listing.position, at(2), "the later one");
+    assert_eq!(listing.documents.len(), 1);
+    assert_eq!(listing.documents[&held.key].sequence, at(2).sequence);
+
+    for absent in ["gone", "never"] {
+        let (_, _, text) = ask(&fixture.plane, "GET", &format!("/digest/posts/{absent}")).await;
+        let nothing = Listing {
+            position: at(1),
+            documents: BTreeMap::new(),
+        };
+        assert_eq!(Listing::from_text(&text), Ok(nothing), "{absent}");
     }
 }
 
