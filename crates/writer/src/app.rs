@@ -29,6 +29,7 @@ use crate::{
         internal::{self, Internal},
     },
     inspect::Inspector,
+    leader::audit::Audit,
     render::Renderer,
     store::{Store, StoreError},
 };
@@ -42,6 +43,7 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 pub struct App {
     config: WriterConfig,
     access: Access,
+    audit: Option<Audit>,
     bus: Arc<dyn Publisher>,
     lifecycle: Lifecycle,
     public: TcpListener,
@@ -109,13 +111,16 @@ impl App {
     /// Binds the sockets of both planes, and reads who may write.
     ///
     /// # Errors
-    /// An address cannot be bound, or the file of tokens cannot be used; the message names it.
+    /// An address cannot be bound, or the file of tokens cannot be used; the message names it. Or
+    /// the system lacks what a client of readers needs.
     pub fn build(
         config: WriterConfig,
         bus: Arc<dyn Publisher>,
         lifecycle: Lifecycle,
     ) -> io::Result<Self> {
         let access = open_access(&config)?;
+        let audit = config.audit_samples_per_second.map(Audit::new);
+        let audit = audit.transpose().map_err(io::Error::other)?;
         let public = bind(config.listen, ReusePort::No)
             .map_err(|error| name_address("WRITER_LISTEN", config.listen, &error))?;
         let admin = bind(config.admin_listen, ReusePort::No)
@@ -123,6 +128,7 @@ impl App {
         Ok(Self {
             config,
             access,
+            audit,
             bus,
             lifecycle,
             public,
@@ -183,7 +189,8 @@ impl App {
             changes_kept,
             ..
         } = self.config;
-        let mut engine = Engine::start(codings, changes_kept, store, Arc::clone(&self.bus)).await;
+        let bus = Arc::clone(&self.bus);
+        let mut engine = Engine::start(codings, changes_kept, self.audit, store, bus).await;
         planes.open(engine.parts(), self.bus, self.access, &self.lifecycle);
         info!("taking writes");
         tokio::select! {

@@ -1,6 +1,6 @@
 //! The writer's settings.
 
-use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroU32, ops::RangeInclusive, path::PathBuf};
 
 use service::config::{
     ConfigExit, Environment, Process, Program, RedactedUrl, Rejected, Setting, Settings, process,
@@ -30,6 +30,11 @@ pub const SETTINGS: &[Setting] = &[
         "CHANGES_KEPT",
         Some("100000"),
         "How many of the last changes the database keeps, 1000 to 1000000000; then tombstones go",
+    ),
+    Setting::new(
+        "AUDIT_SAMPLES_PER_SECOND",
+        Some("4"),
+        "Changes that the leader asks every reader for, 0.1, 1 and 5 s after their commit; 0 to 100, 0 for none",
     ),
     Setting::new(
         "WRITER_TOKENS_FILE",
@@ -78,6 +83,9 @@ pub const PROGRAM: Program = Program {
 /// What `CHANGES_KEPT` may be.
 const CHANGES_KEPT_RANGE: RangeInclusive<u64> = 1000..=1_000_000_000;
 
+/// What `AUDIT_SAMPLES_PER_SECOND` may be.
+const AUDIT_SAMPLES_RANGE: RangeInclusive<u64> = 0..=100;
+
 /// What a writer is told, whatever its database and bus are.
 #[derive(Debug, Clone)]
 pub struct WriterConfig {
@@ -90,6 +98,10 @@ pub struct WriterConfig {
     /// `CHANGES_KEPT`: how many of the last changes the database keeps, 1,000 to 1,000,000,000.
     /// Default 100,000. A bus that lacks more of them is rebuilt rather than swept.
     pub changes_kept: u64,
+    /// `AUDIT_SAMPLES_PER_SECOND`: changes that readers are asked for while this process leads, 1
+    /// to 100 a second; fewer where the fleet is large, see [`crate::leader::audit`]. Default 4;
+    /// `None` for 0: nothing is asked.
+    pub audit_samples_per_second: Option<NonZeroU32>,
     /// `WRITER_TOKENS_FILE`: who may write; see [`crate::access::TokenSet::parse`]. Without it
     /// anybody may who reaches the public plane.
     pub tokens_file: Option<PathBuf>,
@@ -158,6 +170,10 @@ impl WriterConfig {
         let admin_listen = settings.address("WRITER_ADMIN_LISTEN");
         let codings = settings.required("CODINGS", codings);
         let changes_kept = settings.required("CHANGES_KEPT", values::count_in(CHANGES_KEPT_RANGE));
+        let samples = values::count_in(AUDIT_SAMPLES_RANGE);
+        let audit_samples_per_second = settings.required("AUDIT_SAMPLES_PER_SECOND", |text| {
+            samples(text).map(|count| u32::try_from(count).ok().and_then(NonZeroU32::new))
+        });
         let tokens_file = settings.optional("WRITER_TOKENS_FILE", values::path);
         let open = settings.switch("ALLOW_UNAUTHENTICATED_WRITES");
         let listen = listen.and_then(|listen| match (&open, &tokens_file) {
@@ -177,6 +193,7 @@ impl WriterConfig {
             admin_listen: admin_listen?,
             codings: codings?,
             changes_kept: changes_kept?,
+            audit_samples_per_second: audit_samples_per_second?,
             tokens_file: tokens_file?,
         })
     }

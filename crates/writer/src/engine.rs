@@ -12,7 +12,11 @@ use tracing::warn;
 
 use crate::{
     commit::{Committer, QUEUE_MAX},
-    leader::{Leader, LeaderCounters, tip_of},
+    leader::{
+        Leader, LeaderCounters,
+        audit::{Audit, AuditCounters},
+        tip_of,
+    },
     publish::{PublishCounters, publish},
     render::{Codings, Renderer},
     store::{Store, Tip},
@@ -36,6 +40,8 @@ pub struct Parts {
     pub renderer: Renderer,
     /// What this process does as leader.
     pub leader: Arc<LeaderCounters>,
+    /// What its auditor has found; `None` where there is none.
+    pub audit: Option<Arc<AuditCounters>>,
     /// What became of its own changes.
     pub publisher: Arc<PublishCounters>,
 }
@@ -47,13 +53,17 @@ pub struct Engine {
     committing: JoinHandle<()>,
     publishing: JoinHandle<()>,
     leading: JoinHandle<()>,
+    /// Never ends by itself.
+    auditing: Option<JoinHandle<()>>,
 }
 
 impl Engine {
-    /// Starts every task. `changes_kept` is how many of the last changes the database keeps.
+    /// Starts every task. `changes_kept` is how many of the last changes the database keeps; without
+    /// `audit` no reader is asked for changes.
     pub async fn start(
         codings: Codings,
         changes_kept: u64,
+        audit: Option<Audit>,
         store: Arc<dyn Store>,
         bus: Arc<dyn Publisher>,
     ) -> Self {
@@ -72,7 +82,14 @@ impl Engine {
             changes_kept,
             counters: Arc::clone(&leader),
         };
+        let audit_counters = audit.as_ref().map(|audit| Arc::clone(audit.counters()));
+        let auditing = audit.map(|audit| {
+            let (store, bus) = (Arc::clone(&store), Arc::clone(&bus));
+            let leader = Arc::clone(&leader);
+            tokio::spawn(async { audit.run(store, bus, leader).await })
+        });
         Self {
+            auditing,
             committing: tokio::spawn(commit_loop.run()),
             publishing: tokio::spawn(publish(committed, bus, Arc::clone(&publisher))),
             leading: tokio::spawn(async { leading.run().await }),
@@ -81,6 +98,7 @@ impl Engine {
                 store,
                 renderer,
                 leader,
+                audit: audit_counters,
                 publisher,
             },
         }
@@ -114,6 +132,9 @@ impl Engine {
         // The commit loop held the sending end.
         self.publishing.await?;
         self.leading.abort();
+        if let Some(auditing) = self.auditing {
+            auditing.abort();
+        }
         Ok(())
     }
 }

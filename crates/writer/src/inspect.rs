@@ -1,6 +1,7 @@
 //! What a writer says of itself: readiness, status, metrics.
 
 mod access;
+mod audit;
 
 use std::{
     fmt,
@@ -42,6 +43,9 @@ impl Inspector {
         register_publish(&mut metrics, &parts);
         register_leader(&mut metrics, &parts);
         register_upkeep(&mut metrics, &parts);
+        if let Some(audit) = &parts.audit {
+            audit::register(&mut metrics, audit);
+        }
         if let Access::Tokens(file) = &access {
             access::register(&mut metrics, file);
         }
@@ -91,6 +95,7 @@ impl Inspect for Inspector {
             queue_max: QUEUE_MAX,
             tokens: file.map(|file| file.tokens().len()),
             tokens_fault: file.and_then(|file| file.fault()),
+            audit: self.parts.audit.as_ref().map(|audit| audit.status()),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Every writer runs this; the database's lease lets one of them lead at a time. A leader that
 //! freezes loses its lease and finds that out with its next beat.
 
+pub mod audit;
 mod beat;
 mod compare;
 mod counters;

@@ -1,6 +1,7 @@
 //! Whole-system tests: processes of ours over real PostgreSQL and Redis, and rules that hold for
 //! the workspace as a whole.
 
+mod audit;
 mod bulk;
 mod chart_files;
 mod chart_processes;

@@ -105,7 +105,10 @@ async fn answer_one(
         position: entry
             .as_ref()
             .map_or(position, |entry| position.max(entry.position())),
-        documents: entry.map(|entry| (key, state_of(&entry))).into_iter().collect(),
+        documents: entry
+            .map(|entry| (key, state_of(&entry)))
+            .into_iter()
+            .collect(),
     };
     unstored("text/plain; charset=utf-8", listing.to_text())
 }

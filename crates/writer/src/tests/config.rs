@@ -1,6 +1,6 @@
 //! What a writer is told.
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, num::NonZeroU32, path::Path};
 
 use service::config::ConfigExit;
 
@@ -31,6 +31,8 @@ fn only_database_and_bus_must_be_named() {
     assert_eq!(config.writer.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.writer.admin_listen.to_string(), "127.0.0.1:9180");
     assert_eq!(config.writer.codings, Codings::ALL);
+    let samples = config.writer.audit_samples_per_second;
+    assert_eq!(samples.map(NonZeroU32::get), Some(4));
     assert!(!config.migrate);
     assert_eq!(config.database_url.expose(), DATABASE.1);
     assert_eq!(config.redis_url.expose(), REDIS.1);
@@ -72,6 +74,19 @@ fn every_setting_is_a_variable_and_a_flag_and_the_flag_wins() {
     assert!(!config.migrate);
     assert_eq!(config.database_url.expose(), "postgresql://other/db");
     assert_eq!(config.redis_url.expose(), "redis+unix:///run/redis.sock");
+}
+
+#[test]
+fn the_audit_can_be_off() {
+    for (given, expected) in [("0", None), ("1", NonZeroU32::new(1))] {
+        let config = read_with(&[], &[("AUDIT_SAMPLES_PER_SECOND", given)]).unwrap();
+        assert_eq!(config.writer.audit_samples_per_second, expected);
+    }
+    let exit = read_with(&["--audit-samples-per-second=101"], &[]).unwrap_err();
+    assert!(
+        exit.text().starts_with("AUDIT_SAMPLES_PER_SECOND"),
+        "{exit}"
+    );
 }
 
 #[test]

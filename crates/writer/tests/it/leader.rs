@@ -5,6 +5,7 @@
     reason = "a test fails where its helpers do; Clippy knows only test functions by itself"
 )]
 
+mod audit;
 mod histories;
 mod losses;
 mod publishing;
@@ -24,7 +25,7 @@ use tempfile::TempDir;
 use testkit::eventually;
 use writer::{
     engine::Engine,
-    leader::LeaderCounters,
+    leader::{LeaderCounters, audit::Audit},
     render::Codings,
     store::{Action, Committed, Mutation, Store, sqlite::SqliteStore},
 };
@@ -53,9 +54,25 @@ impl Desk {
     }
 
     async fn start(directory: TempDir, store: Arc<dyn Store>, bus: MemoryBus) -> Self {
+        Self::start_with(None, directory, store, bus).await
+    }
+
+    async fn start_with(
+        audit: Option<Audit>,
+        directory: TempDir,
+        store: Arc<dyn Store>,
+        bus: MemoryBus,
+    ) -> Self {
         let publisher: Arc<dyn Publisher> = Arc::new(bus.clone());
         Self {
-            engine: Engine::start(Codings::ALL, CHANGES_KEPT, Arc::clone(&store), publisher).await,
+            engine: Engine::start(
+                Codings::ALL,
+                CHANGES_KEPT,
+                audit,
+                Arc::clone(&store),
+                publisher,
+            )
+            .await,
             store,
             bus,
             directory,

@@ -13,9 +13,10 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::Internal;
+use crate::leader::audit::AuditStatus;
 
 /// What a writer says of itself, as JSON. Members are only ever added; `null` means unknown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Status {
     /// The release that runs.
     pub release: &'static str,
@@ -41,6 +42,9 @@ pub struct Status {
     pub tokens: Option<usize>,
     /// What is wrong with the file of tokens as it is now; the tokens before it count then.
     pub tokens_fault: Option<String>,
+    /// What readers were found to serve, asked by this process as leader since its start; `null`
+    /// where it does not ask.
+    pub audit: Option<AuditStatus>,
 }
 
 /// How long the bus may take to list the readers.

@@ -48,7 +48,7 @@ async fn status_has_its_members() {
         json!({
             "release": "0.0.0", "ready": true, "draining": false, "epoch": 7, "head": 3,
             "published_through": null, "leader": true, "term": 1, "queue_depth": 0,
-            "queue_max": 4096, "tokens": null, "tokens_fault": null, "readers": [],
+            "queue_max": 4096, "tokens": null, "tokens_fault": null, "audit": null, "readers": [],
         })
     );
 }

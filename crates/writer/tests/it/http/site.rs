@@ -78,6 +78,7 @@ impl Inspect for Inspected {
             queue_max: 4096,
             tokens: None,
             tokens_fault: None,
+            audit: None,
         }
     }
 }
