@@ -7,6 +7,7 @@
 //! writes acknowledged before.
 
 mod acks;
+mod cut;
 mod read;
 mod tokens;
 mod watch;
@@ -22,14 +23,14 @@ use std::{
 };
 
 use sqlx::PgPool;
-use tokio::{sync::watch::Sender, task::JoinSet};
+use tokio::{sync::watch::Sender, task::JoinSet, time::Instant};
 
-use self::watch::Honesty;
 pub(crate) use self::{
     acks::{Acks, Forgiven},
     read::steady_body,
     write::WRITES_PER_SECOND,
 };
+use self::{cut::Cuts, watch::Honesty};
 
 /// How long a client waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -55,6 +56,7 @@ struct Site {
     http: reqwest::Client,
     database: PgPool,
     acks: Arc<Acks>,
+    cuts: Arc<Cuts>,
     stop: tokio::sync::watch::Receiver<bool>,
 }
 
@@ -76,7 +78,7 @@ impl Site {
 #[derive(Debug)]
 pub(crate) struct Load {
     stop: Sender<bool>,
-    acks: Arc<Acks>,
+    site: Site,
     writing: JoinSet<u64>,
     reading: JoinSet<Reads>,
     watching: JoinSet<Honesty>,
@@ -115,16 +117,16 @@ impl Load {
         steady: u32,
     ) -> Self {
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let acks = Arc::new(Acks::default());
         let site = Site {
             http: client(),
             database,
-            acks: Arc::clone(&acks),
+            acks: Arc::default(),
+            cuts: Arc::default(),
             stop: stopped,
         };
         let mut load = Self {
             stop,
-            acks,
+            site: site.clone(),
             writing: JoinSet::new(),
             reading: JoinSet::new(),
             watching: JoinSet::new(),
@@ -145,9 +147,22 @@ impl Load {
         load
     }
 
+    /// Lets so many more clients write, each as fast as it is answered.
+    pub(crate) fn press(&mut self, writers: &[SocketAddr], clients: u32) {
+        for number in write::CLIENTS..write::CLIENTS + clients {
+            let pressing = write::press(self.site.clone(), writers.to_vec(), number);
+            self.writing.spawn(pressing);
+        }
+    }
+
     /// How many writes were acknowledged so far.
     pub(crate) fn acknowledged(&self) -> u64 {
-        self.acks.count()
+        self.site.acks.count()
+    }
+
+    /// How many writes were under way at a writer at this moment, and never answered.
+    pub(crate) fn cut_at(&self, writer: SocketAddr, moment: Instant) -> usize {
+        self.site.cuts.at(writer, moment)
     }
 
     /// Ends every client after the request it is at.
@@ -167,7 +182,7 @@ impl Load {
             reads.wrong.extend(honesty.lies);
         }
         Tally {
-            acks: self.acks,
+            acks: self.site.acks,
             refused,
             reads,
             stalest,

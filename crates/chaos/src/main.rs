@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// How long one scenario may take, from its first server to its verdict.
-const SCENARIO_TIMEOUT: Duration = Duration::from_mins(4);
+const SCENARIO_TIMEOUT: Duration = Duration::from_mins(6);
 
 /// What became of a scenario: a verdict, or why there is none.
 type Played = Result<Verdict, String>;

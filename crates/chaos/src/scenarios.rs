@@ -137,6 +137,12 @@ pub(crate) const ALL: &[Scenario] = &[
         |stage| Box::pin(processes::writers_killed(stage)),
     ),
     scenario(
+        "writers-killed-200",
+        "a writer killed two hundred times, as soon as it is back",
+        SOON,
+        |stage| Box::pin(processes::writers_killed_over_and_over(stage)),
+    ),
+    scenario(
         "leader-frozen",
         "the leader frozen for 8 s while the other takes over",
         SOON,

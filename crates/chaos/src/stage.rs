@@ -1,6 +1,7 @@
 //! What every scenario is played on: PostgreSQL, Redis, two writers, three readers, and load.
 
 use std::{
+    mem,
     net::SocketAddr,
     sync::{
         Arc,
@@ -170,13 +171,14 @@ impl Stage {
         self.readers[index] = self.start_reader(index, listen, admin);
     }
 
-    /// Starts a writer again where one has ended.
-    pub(crate) fn restart_writer(&mut self, index: usize) {
+    /// Starts a writer again where one has ended, and gives that one back.
+    pub(crate) fn restart_writer(&mut self, index: usize) -> Node {
         self.started += 1;
         let (listen, admin) = (self.writers[index].listen, self.writers[index].admin);
         let name = format!("writer-{}-{}", index + 1, self.started);
         let url = self.redis_url();
-        self.writers[index] = self.fleet.writer_at(&name, &url, listen, admin);
+        let writer = self.fleet.writer_at(&name, &url, listen, admin);
+        mem::replace(&mut self.writers[index], writer)
     }
 
     /// From now on nothing counts that fails at this reader, or everything does again.

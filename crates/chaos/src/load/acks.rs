@@ -81,7 +81,8 @@ impl Acks {
         Some(*position)
     }
 
-    /// The documents whose last acknowledged write the database does not have, nor a later one.
+    /// The documents whose last acknowledged write the database does not have, nor a later one; and
+    /// acknowledged writes, of the epoch that is, whose change the log does not name.
     pub(crate) async fn lost(&self, database: &PgPool, forgiven: Option<Forgiven>) -> Vec<String> {
         let rows: Vec<(String, i64, Option<String>)> = sqlx::query_as(
             "SELECT id, sequence, CASE WHEN deleted_at IS NULL THEN body::text END
@@ -94,6 +95,17 @@ impl Acks {
             .into_iter()
             .map(|(id, sequence, body)| (id, (sequence, body)))
             .collect();
+        let log: HashMap<i64, String> =
+            sqlx::query_as("SELECT sequence, id FROM changes WHERE collection = 'posts'")
+                .fetch_all(database)
+                .await
+                .expect("the database answers")
+                .into_iter()
+                .collect();
+        let epoch: i64 = sqlx::query_scalar("SELECT epoch FROM feed")
+            .fetch_one(database)
+            .await
+            .expect("the database answers");
         let inner = self.lock();
         let is_lost = |(id, acks): &(&String, &Vec<Ack>)| {
             let forgiven = |ack: &&Ack| !forgiven.is_some_and(|forgiven| forgiven.covers(ack));
@@ -101,8 +113,15 @@ impl Acks {
             last.is_some_and(|last| !holds(rows.get(*id), last))
         };
         let lost = inner.by_id.iter().filter(is_lost);
-        lost.map(|(id, acks)| format!("{id}: {:?}", acks.last()))
-            .collect()
+        let lost = lost.map(|(id, acks)| format!("{id}: {:?}", acks.last()));
+        let all = inner.by_id.iter();
+        let all = all.flat_map(|(id, acks)| acks.iter().map(move |ack| (id, ack)));
+        let unlogged = all.filter(|(id, ack)| {
+            let sequence = i64::try_from(ack.position.sequence.0).unwrap_or(i64::MAX);
+            u64::try_from(epoch) == Ok(ack.position.epoch.0) && log.get(&sequence) != Some(*id)
+        });
+        let unlogged = unlogged.map(|(id, ack)| format!("{id}: {ack:?} is not in the log"));
+        lost.chain(unlogged).collect()
     }
 }
 

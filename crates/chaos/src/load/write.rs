@@ -4,9 +4,9 @@ use std::{net::SocketAddr, time::Duration};
 
 use serde_json::{Value, json};
 use shared::Position;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use super::{Site, acks::Ack};
+use super::{Site, acks::Ack, cut::Cut};
 
 /// How many clients write, each documents of its own.
 pub(super) const CLIENTS: u32 = 6;
@@ -16,6 +16,9 @@ pub(super) const DOCUMENTS: u32 = 40;
 
 /// Writes a second over all clients, while writers answer at once.
 pub(crate) const WRITES_PER_SECOND: u32 = 120;
+
+/// After a write that was refused or not answered, where nothing else paces a client.
+const REFUSED_PAUSE: Duration = Duration::from_millis(20);
 
 /// A document of a client.
 pub(super) fn id(client: u32, number: u32) -> String {
@@ -29,30 +32,68 @@ pub(super) async fn write(site: Site, writers: Vec<SocketAddr>, client: u32) -> 
     let mut refused = 0;
     while !site.is_over() {
         ticks.tick().await;
-        let number = fastrand::u32(0..DOCUMENTS);
-        let id = id(client, number);
-        let is_deletion = number >= DOCUMENTS / 2 && fastrand::u8(0..3) == 0;
-        let writer = writers[fastrand::usize(0..writers.len())];
-        let answer = if is_deletion {
-            delete(&site, writer, &id).await
-        } else {
-            create(&site, writer, &id).await
-        };
-        match answer {
-            Answer::Acknowledged(ack) => site.acks.note(&id, ack),
-            Answer::Unchanged => {}
-            Answer::Refused => refused += 1,
+        refused += u64::from(!write_one(&site, &writers, client).await);
+    }
+    refused
+}
+
+/// The same without a pause: as soon as one write is answered, the next is sent.
+pub(super) async fn press(site: Site, writers: Vec<SocketAddr>, client: u32) -> u64 {
+    let mut refused = 0;
+    while !site.is_over() {
+        if !write_one(&site, &writers, client).await {
+            refused += 1;
+            sleep(REFUSED_PAUSE).await;
         }
     }
     refused
+}
+
+/// Whether it was acknowledged, or there was nothing to be done.
+async fn write_one(site: &Site, writers: &[SocketAddr], client: u32) -> bool {
+    let number = fastrand::u32(0..DOCUMENTS);
+    let id = id(client, number);
+    let is_deletion = number >= DOCUMENTS / 2 && fastrand::u8(0..3) == 0;
+    let writer = writers[fastrand::usize(0..writers.len())];
+    let began_at = Instant::now();
+    let answer = if is_deletion {
+        delete(site, writer, &id).await
+    } else {
+        create(site, writer, &id).await
+    };
+    match answer {
+        Answer::Acknowledged(ack) => site.acks.note(&id, ack),
+        Answer::Unchanged => {}
+        Answer::Refused => return false,
+        Answer::Cut => {
+            site.cuts.note(Cut {
+                writer,
+                began_at,
+                ended_at: Instant::now(),
+            });
+            return false;
+        }
+    }
+    true
 }
 
 enum Answer {
     Acknowledged(Ack),
     /// There was nothing to be deleted.
     Unchanged,
-    /// Or no answer at all: what was asked for may have been done.
     Refused,
+    /// It was sent, and the connection ended without an answer: what was asked for may have been
+    /// done.
+    Cut,
+}
+
+/// A request that could not be sent was never under way.
+fn unanswered(error: &reqwest::Error) -> Answer {
+    if error.is_connect() || error.is_timeout() {
+        Answer::Refused
+    } else {
+        Answer::Cut
+    }
 }
 
 async fn create(site: &Site, writer: SocketAddr, id: &str) -> Answer {
@@ -64,14 +105,16 @@ async fn create(site: &Site, writer: SocketAddr, id: &str) -> Answer {
         .http
         .post(format!("http://{writer}/create"))
         .json(&post);
-    let Ok(answer) = request.send().await else {
-        return Answer::Refused;
+    let answer = match request.send().await {
+        Ok(answer) => answer,
+        Err(error) => return unanswered(&error),
     };
     if !answer.status().is_success() {
         return Answer::Refused;
     }
-    let Ok(told) = answer.json::<Value>().await else {
-        return Answer::Refused;
+    let told = match answer.json::<Value>().await {
+        Ok(told) => told,
+        Err(error) => return unanswered(&error),
     };
     let position = told["position"].as_str().and_then(|text| text.parse().ok());
     acknowledged(position, told["version"].as_u64(), Some(content))
@@ -79,8 +122,9 @@ async fn create(site: &Site, writer: SocketAddr, id: &str) -> Answer {
 
 async fn delete(site: &Site, writer: SocketAddr, id: &str) -> Answer {
     let url = format!("http://{writer}/v1/posts/{id}");
-    let Ok(answer) = site.http.delete(url).send().await else {
-        return Answer::Refused;
+    let answer = match site.http.delete(url).send().await {
+        Ok(answer) => answer,
+        Err(error) => return unanswered(&error),
     };
     match answer.status().as_u16() {
         404 => Answer::Unchanged,

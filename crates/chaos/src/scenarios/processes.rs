@@ -2,36 +2,89 @@
 
 use std::time::Duration;
 
+use fleet::Node;
 use testkit::eventually;
-use tokio::time::sleep;
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, sleep},
+};
 
 use crate::{
     play::{Proof, seen},
     stage::Stage,
 };
 
+/// Kills of writers with writes under way.
+const KILLS: usize = 200;
+
+/// Clients that write as fast as they are answered, so that some write is under way all the time.
+const PRESSING_CLIENTS: u32 = 16;
+
 pub(super) async fn writers_killed(stage: &mut Stage) -> Proof {
     let mut pids = Vec::new();
     for round in 0..6 {
         let index = round % 2;
-        let writer = &stage.writers[index];
-        pids.push(writer.process.pid().expect("the writer runs").to_string());
-        writer.signal("KILL");
-        eventually("the writer is gone", async || {
-            stage
-                .fleet
-                .status(&stage.writers[index])
-                .await
-                .is_none()
-                .then_some(())
-        })
-        .await;
+        let pid = stage.writers[index].process.pid();
+        pids.push(pid.expect("the writer runs").to_string());
+        kill_writer(stage, index).await;
         stage.acknowledged_more(30).await;
-        stage.restart_writer(index);
+        end(stage.restart_writer(index)).await;
         stage.fleet.ready(&stage.writers[index]).await;
         stage.acknowledged_more(30).await;
     }
-    seen(format!("processes {} killed", pids.join(", ")))
+    seen(format!("processes {} ended by SIGKILL", pids.join(", ")))
+}
+
+/// As soon as one is back, it or the other is killed. Only kills that cut a write off count.
+pub(super) async fn writers_killed_over_and_over(stage: &mut Stage) -> Proof {
+    let listen: Vec<_> = stage.writers.iter().map(|it| it.listen).collect();
+    let load = stage.load.as_mut().expect("the load runs");
+    load.press(&listen, PRESSING_CLIENTS);
+    let began = Instant::now();
+    let before = stage.acknowledged();
+    let (mut kills, mut cut, mut idle) = (0, 0, 0);
+    while kills < KILLS {
+        let index = fastrand::usize(0..2);
+        let killed_at = kill_writer(stage, index).await;
+        end(stage.restart_writer(index)).await;
+        stage.fleet.ready(&stage.writers[index]).await;
+        stage.acknowledged_more(1).await;
+        let load = stage.load.as_ref().expect("the load runs");
+        match load.cut_at(listen[index], killed_at) {
+            0 => idle += 1,
+            writes => {
+                kills += 1;
+                cut += writes;
+            }
+        }
+        assert!(idle < KILLS, "most kills meet writes under way");
+    }
+    let writes = stage.acknowledged() - before;
+    let took = began.elapsed().as_secs();
+    seen(format!(
+        "{kills} processes ended by SIGKILL within {took} s with {cut} writes under way, which were \
+         never answered, and {idle} more with none; {writes} writes acknowledged meanwhile"
+    ))
+}
+
+/// Gives the moment at which it certainly still ran.
+async fn kill_writer(stage: &Stage, index: usize) -> Instant {
+    let alive_at = Instant::now();
+    let writer = &stage.writers[index];
+    writer.signal("KILL");
+    eventually("the writer is gone", async || {
+        let status = stage.fleet.status(writer).await;
+        status.is_none().then_some(())
+    })
+    .await;
+    alive_at
+}
+
+/// Waits for a process that was killed.
+async fn end(killed: Node) {
+    let status = spawn_blocking(|| killed.process.status());
+    let status = status.await.expect("no panic").expect("it is waited for");
+    assert_eq!(status, Some(128 + 9), "SIGKILL has ended it");
 }
 
 pub(super) async fn leader_frozen(stage: &mut Stage) -> Proof {
