@@ -231,6 +231,7 @@ impl Driver {
                 Source::Bus => self.following.source,
                 Source::Writer => WRITER,
             },
+            unready: replica.unready(),
             hydrations: counts.hydrations,
             gaps: counts.gaps,
             replays: counts.replays,

@@ -45,6 +45,7 @@ pub use io::{
 use local::Local;
 use poll::Polling;
 use readiness::Readiness;
+pub use readiness::Unready;
 use scrub::Scrubbing;
 pub use slots::Tip;
 use slots::{Advance, Slots};
@@ -238,6 +239,11 @@ impl Replica {
     /// Whether reads may be answered.
     pub fn is_ready(&self) -> bool {
         self.readiness.is_ready()
+    }
+
+    /// Why they may not; `None` where they may.
+    pub fn unready(&self) -> Option<Unready> {
+        self.readiness.unready()
     }
 
     /// What was counted since the start.

@@ -6,10 +6,10 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use shared::{Position, Sequence};
+use shared::{Position, Sequence, codec::FORMAT};
 use tokio::time::Instant;
 
-use crate::catalog::Catalog;
+use crate::{catalog::Catalog, replica::Unready};
 
 /// The JSON schema of `/status`, which is a promise: fields are added, never changed or removed.
 pub const STATUS_SCHEMA: &str = include_str!("http/status.schema.json");
@@ -29,6 +29,8 @@ pub struct Progress {
     /// Where changes come from now: `redis`, `memory` or `writer`; `local` from a start with
     /// the local snapshot until a source confirms.
     pub source: &'static str,
+    /// Why reads are not answered. `None` where they are.
+    pub unready: Option<Unready>,
     /// Hydrations completed since the start.
     pub hydrations: u64,
     /// Gaps met in the feed since the start, reconnects and overflows among them.
@@ -73,6 +75,7 @@ impl Progress {
             confirmed_at: None,
             state,
             source,
+            unready: Some(Unready::Behind),
             hydrations: 0,
             gaps: 0,
             replays: 0,
@@ -141,6 +144,7 @@ impl StatusCell {
     pub fn status(&self, now: Instant) -> ReaderStatus {
         let progress = self.progress();
         let millis = |age: Duration| u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        let ready = self.catalog.is_ready();
         ReaderStatus {
             epoch: progress.position.map(|position| position.epoch.0),
             sequence: progress.position.map(|position| position.sequence.0),
@@ -152,7 +156,10 @@ impl StatusCell {
             source: progress.source.to_owned(),
             entries: self.catalog.documents(),
             bytes: self.catalog.bytes(),
-            ready: self.catalog.is_ready(),
+            ready,
+            // Progress is told a moment later than the catalog.
+            unready: (!ready).then(|| progress.unready.unwrap_or(Unready::Behind).to_string()),
+            format: FORMAT,
             tombstones: self.catalog.tombstones(),
             evictions: self.catalog.evictions(),
             hydrations: progress.hydrations,
@@ -200,6 +207,10 @@ pub struct ReaderStatus {
     pub bytes: u64,
     /// Whether reads are answered from the set.
     pub ready: bool,
+    /// Why they are not, for people; `null` where they are.
+    pub unready: Option<String>,
+    /// The highest format of envelopes that the reader decodes.
+    pub format: u8,
     /// Tombstones held.
     pub tombstones: u64,
     /// Entries evicted since the start.

@@ -10,6 +10,7 @@ mod compose_files;
 mod directions;
 mod equality;
 mod files;
+mod formats;
 mod frozen;
 mod gateway;
 mod gateway_files;

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::{DrainCheck, digest, openapi};
 use crate::{
     catalog::Catalog,
+    replica::Unready,
     status::{STATUS_SCHEMA, StatusCell},
 };
 
@@ -71,7 +72,8 @@ async fn readyz(State(plane): State<AdminPlane>) -> Response {
     } else if plane.catalog.is_ready() {
         unstored("text/plain; charset=utf-8", "ready\n".to_owned())
     } else {
-        let detail = "this reader does not hold the documents yet";
+        let unready = plane.status.progress().unready;
+        let detail = unready.unwrap_or(Unready::Behind).to_string();
         Problem::new(Kind::NotReady, detail).into_response()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::{Delivery, Slot};
+use shared::{Delivery, Envelope, Slot};
 
 use super::{Effect, Replica};
 
@@ -16,13 +16,17 @@ impl Replica {
         if !self.is_ahead(&slot, effects) {
             return;
         }
-        let matching = envelope.ok().filter(|envelope| {
+        let matches = |envelope: &Envelope| {
             envelope.position.epoch == slot.position.epoch && slot.position <= envelope.position
-        });
-        let Some(envelope) = matching else {
-            self.counts.undecodable += 1;
-            self.readiness.slot_unreadable(slot.position);
-            return;
+        };
+        let envelope = match envelope {
+            Ok(envelope) if matches(&envelope) => envelope,
+            unusable => {
+                self.counts.undecodable += 1;
+                self.readiness
+                    .slot_unreadable(slot.position, unusable.err());
+                return;
+            }
         };
         effects.push(Effect::Apply(envelope, None));
         let advance = self.slots.fill(&slot, self.epoch_seen, now);

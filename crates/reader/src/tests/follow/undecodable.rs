@@ -36,6 +36,12 @@ async fn unknown_format_holds_the_position_and_unreadies_the_reader() {
     assert!(world.holds("b"));
     let now = world.now();
     assert_eq!((now.ready, now.sequence), (false, Some(1)));
+    let reason = now.unready.unwrap();
+    let told = format!("format {} is newer than {FORMAT}", FORMAT + 1);
+    assert!(
+        reason.contains(".2 cannot be read: ") && reason.contains(&told),
+        "{reason}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -50,6 +56,7 @@ async fn next_change_of_that_document_in_a_known_format_readies_the_reader_again
 
     world.until_ready().await;
     world.until_converged().await;
+    assert_eq!(world.now().unready, None);
     assert_eq!(world.served("a").as_deref(), Some("third"));
 }
 
@@ -68,6 +75,11 @@ async fn snapshot_with_an_unknown_format_keeps_the_reader_from_becoming_ready() 
         .until("it tries again and again", |now| now.state == "hydrating")
         .await;
     assert_eq!(world.now().hydrations, 0);
+    let reason = world.now().unready.unwrap();
+    assert!(
+        reason.starts_with("the snapshot has a document"),
+        "{reason}"
+    );
 
     world.origin.rebuild().await;
     world.until_ready().await;

@@ -10,6 +10,7 @@ use bus::Publisher;
 use http::header;
 use serde::Serialize;
 use serde_json::Value;
+use shared::codec::FORMAT;
 use tokio::time::timeout;
 
 use super::Internal;
@@ -55,14 +56,22 @@ const READERS_PATIENCE: Duration = Duration::from_millis(500);
 struct Shown {
     #[serde(flatten)]
     status: Status,
+    /// The format of the envelopes that this writer makes.
+    format: u8,
+    /// The highest that all registered readers decode; `null` where none is known. While it is below
+    /// the one that a release could make, that release must not make it.
+    readers_format: Option<u64>,
     /// The statuses of the readers registered with the bus; `null` while it is away.
     readers: Option<Vec<Value>>,
 }
 
 pub(super) async fn show(State(internal): State<Arc<Internal>>) -> Response {
+    let readers = readers(&*internal.bus).await;
     let shown = Shown {
         status: internal.inspect.status(),
-        readers: readers(&*internal.bus).await,
+        format: FORMAT,
+        readers_format: readers.as_deref().and_then(common_format),
+        readers,
     };
     // Cannot fail: all keys are texts.
     let content = serde_json::to_vec(&shown).unwrap_or_default();
@@ -71,6 +80,12 @@ pub(super) async fn show(State(internal): State<Arc<Internal>>) -> Response {
         (header::CACHE_CONTROL, "no-store"),
     ];
     (headers, content).into_response()
+}
+
+/// Readers of releases that did not tell decode the first one.
+fn common_format(readers: &[Value]) -> Option<u64> {
+    let told = readers.iter().map(|status| status["format"].as_u64());
+    told.map(|format| format.unwrap_or(1)).min()
 }
 
 async fn readers(bus: &dyn Publisher) -> Option<Vec<Value>> {

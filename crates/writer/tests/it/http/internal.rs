@@ -48,7 +48,8 @@ async fn status_has_its_members() {
         json!({
             "release": "0.0.0", "ready": true, "draining": false, "epoch": 7, "head": 3,
             "published_through": null, "leader": true, "term": 1, "queue_depth": 0,
-            "queue_max": 4096, "tokens": null, "tokens_fault": null, "audit": null, "readers": [],
+            "queue_max": 4096, "tokens": null, "tokens_fault": null, "audit": null, "format": 1,
+            "readers_format": null, "readers": [],
         })
     );
 }
@@ -61,6 +62,8 @@ async fn registered_readers_are_shown() {
     registered.unwrap();
     let shown = site.ask_internal("/status").await;
     assert_eq!(shown.json()["readers"], json!([status]));
+    // It is of a release that did not tell.
+    assert_eq!(shown.json()["readers_format"], 1);
 }
 
 #[tokio::test]
