@@ -147,6 +147,14 @@ impl Load {
         load
     }
 
+    /// Lets so many more clients write as the others do.
+    pub(crate) fn add_writing(&mut self, writers: &[SocketAddr], clients: u32) {
+        for number in write::CLIENTS..write::CLIENTS + clients {
+            let writing = write::write(self.site.clone(), writers.to_vec(), number);
+            self.writing.spawn(writing);
+        }
+    }
+
     /// Lets so many more clients write, each as fast as it is answered.
     pub(crate) fn press(&mut self, writers: &[SocketAddr], clients: u32) {
         for number in write::CLIENTS..write::CLIENTS + clients {

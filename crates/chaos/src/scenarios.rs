@@ -2,6 +2,8 @@
 //! it; where it did not happen, it panics.
 
 mod bus;
+mod calm;
+mod clocks;
 mod database;
 mod network;
 mod processes;
@@ -55,6 +57,12 @@ const fn scenario(
 
 /// All of them, in the order of design: the bus, the database, processes, the network.
 pub(crate) const ALL: &[Scenario] = &[
+    scenario(
+        "calm",
+        "none, with 500 writes a second for a minute",
+        SOON,
+        |stage| Box::pin(calm::audited(stage)),
+    ),
     scenario(
         "redis-killed",
         "Redis killed, restarted empty",
@@ -157,6 +165,12 @@ pub(crate) const ALL: &[Scenario] = &[
     scenario("reader-frozen", "a reader frozen for 20 s", SOON, |stage| {
         Box::pin(processes::reader_frozen(stage))
     }),
+    scenario(
+        "clocks-jump",
+        "the clocks of both writers and of a reader a day ahead, then a day behind",
+        SOON,
+        |stage| Box::pin(clocks::jump(stage)),
+    ),
     scenario(
         "reader-alone",
         "one reader cut off from everything for 6 s",

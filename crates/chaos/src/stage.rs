@@ -1,7 +1,6 @@
 //! What every scenario is played on: PostgreSQL, Redis, two writers, three readers, and load.
 
 use std::{
-    mem,
     net::SocketAddr,
     sync::{
         Arc,
@@ -14,7 +13,10 @@ use fleet::{Fleet, Node, loopback};
 use serde_json::Value;
 use shared::{Epoch, Position, Sequence};
 use testkit::{Postgres, cable::Cable, eventually};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, sleep},
+};
 
 use crate::load::{Load, Target, steady_body};
 
@@ -165,20 +167,25 @@ impl Stage {
             .reader_over(&name, &redis, &writers, listen, admin)
     }
 
-    /// Starts a reader again where one has ended.
-    pub(crate) fn restart_reader(&mut self, index: usize) {
-        let (listen, admin) = (self.readers[index].listen, self.readers[index].admin);
-        self.readers[index] = self.start_reader(index, listen, admin);
+    /// Waits for a reader that was killed, and starts it again.
+    pub(crate) async fn restart_reader(&mut self, index: usize) {
+        let killed = self.readers.remove(index);
+        let (listen, admin) = (killed.listen, killed.admin);
+        end(killed).await;
+        let reader = self.start_reader(index, listen, admin);
+        self.readers.insert(index, reader);
     }
 
-    /// Starts a writer again where one has ended, and gives that one back.
-    pub(crate) fn restart_writer(&mut self, index: usize) -> Node {
+    /// Waits for a writer that was killed, and starts it again.
+    pub(crate) async fn restart_writer(&mut self, index: usize) {
         self.started += 1;
-        let (listen, admin) = (self.writers[index].listen, self.writers[index].admin);
+        let killed = self.writers.remove(index);
+        let (listen, admin) = (killed.listen, killed.admin);
+        end(killed).await;
         let name = format!("writer-{}-{}", index + 1, self.started);
         let url = self.redis_url();
         let writer = self.fleet.writer_at(&name, &url, listen, admin);
-        mem::replace(&mut self.writers[index], writer)
+        self.writers.insert(index, writer);
     }
 
     /// From now on nothing counts that fails at this reader, or everything does again.
@@ -255,4 +262,11 @@ impl Stage {
         }
         began.elapsed()
     }
+}
+
+/// Waits for a process that was killed: until then it may hold its ports.
+async fn end(killed: Node) {
+    let status = spawn_blocking(|| killed.process.status());
+    let status = status.await.expect("no panic").expect("it is waited for");
+    assert_eq!(status, Some(128 + 9), "SIGKILL has ended it");
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use tempfile::TempDir;
 use testkit::{
+    clock::Clock,
     eventually,
     postgres::Postgres,
     process::{ServerProcess, free_port},
@@ -28,6 +29,8 @@ pub struct Fleet {
     pub redis: RedisServer,
     /// To ask processes.
     pub http: reqwest::Client,
+    /// What processes started from now on take the time from; `None`: from the system.
+    pub clock: Option<Clock>,
     directory: TempDir,
     /// The internal planes of the writers started so far: what readers ask while Redis is away.
     writers: Mutex<Vec<String>>,
@@ -63,6 +66,7 @@ impl Fleet {
             database_url,
             redis: RedisServer::start().await,
             http: reqwest::Client::new(),
+            clock: None,
             directory: TempDir::with_prefix("fleet-").expect("a temporary directory"),
             writers: Mutex::default(),
         }
@@ -250,6 +254,11 @@ impl Fleet {
         .await
     }
 
+    /// A file's path in a directory that ends with this.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
     fn node(
         &self,
         program: &str,
@@ -259,7 +268,12 @@ impl Fleet {
         admin: SocketAddr,
     ) -> Node {
         Node {
-            process: start(program, arguments, &self.directory.path().join(name)),
+            process: start_by(
+                self.clock.as_ref(),
+                program,
+                arguments,
+                &self.directory.path().join(name),
+            ),
             listen,
             admin,
         }
@@ -299,7 +313,17 @@ fn override_with(arguments: &mut Vec<String>, more: &[String]) {
 /// # Panics
 /// It is not built, or no shell can be started.
 pub fn start(program: &str, arguments: &[String], files: &Path) -> ServerProcess {
-    let mut command: Vec<OsString> = vec![binary(program).into()];
+    start_by(None, program, arguments, files)
+}
+
+fn start_by(
+    clock: Option<&Clock>,
+    program: &str,
+    arguments: &[String],
+    files: &Path,
+) -> ServerProcess {
+    let mut command = clock.map(Clock::before).unwrap_or_default();
+    command.push(binary(program).into());
     command.extend(arguments.iter().map(OsString::from));
     let pid_file = files.with_extension("pid");
     ServerProcess::start(&command, &pid_file, None).expect("a shell")

@@ -5,6 +5,7 @@
 
 pub mod builders;
 pub mod cable;
+pub mod clock;
 pub mod haproxy;
 pub mod postgres;
 pub mod process;

@@ -141,15 +141,22 @@ impl Postgres {
         let original = url.rsplit('/').next().unwrap_or_default();
         let copy = self.new_name();
         let create = &format!("CREATE DATABASE {copy} TEMPLATE {original}");
-        // A pool may reconnect between the two.
-        eventually("the database to be copied", || async move {
-            self.end_sessions(url).await;
+        let creating = eventually("the database to be copied", || async move {
             let mut connection = connect(&self.url("postgres")).await?;
             let created = connection.execute(AssertSqlSafe(create.clone())).await;
             created.ok()
-        })
-        .await;
-        self.url(&copy)
+        });
+        // It lets no new session in, and waits for those that came just before.
+        let ending = async {
+            loop {
+                self.end_sessions(url).await;
+                sleep(PAUSE).await;
+            }
+        };
+        tokio::select! {
+            _created = creating => self.url(&copy),
+            () = ending => unreachable!("sessions are ended again and again"),
+        }
     }
 
     /// Puts a copy made by [`Self::copy_database`] in the place of a database, as restoring a backup

@@ -2,12 +2,8 @@
 
 use std::time::Duration;
 
-use fleet::Node;
 use testkit::eventually;
-use tokio::{
-    task::spawn_blocking,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 
 use crate::{
     play::{Proof, seen},
@@ -26,9 +22,10 @@ pub(super) async fn writers_killed(stage: &mut Stage) -> Proof {
         let index = round % 2;
         let pid = stage.writers[index].process.pid();
         pids.push(pid.expect("the writer runs").to_string());
-        kill_writer(stage, index).await;
+        stage.writers[index].signal("KILL");
+        until_gone(stage, index).await;
         stage.acknowledged_more(30).await;
-        end(stage.restart_writer(index)).await;
+        stage.restart_writer(index).await;
         stage.fleet.ready(&stage.writers[index]).await;
         stage.acknowledged_more(30).await;
     }
@@ -45,12 +42,13 @@ pub(super) async fn writers_killed_over_and_over(stage: &mut Stage) -> Proof {
     let (mut kills, mut cut, mut idle) = (0, 0, 0);
     while kills < KILLS {
         let index = fastrand::usize(0..2);
-        let killed_at = kill_writer(stage, index).await;
-        end(stage.restart_writer(index)).await;
+        let alive_at = Instant::now();
+        stage.writers[index].signal("KILL");
+        stage.restart_writer(index).await;
         stage.fleet.ready(&stage.writers[index]).await;
         stage.acknowledged_more(1).await;
         let load = stage.load.as_ref().expect("the load runs");
-        match load.cut_at(listen[index], killed_at) {
+        match load.cut_at(listen[index], alive_at) {
             0 => idle += 1,
             writes => {
                 kills += 1;
@@ -67,24 +65,14 @@ pub(super) async fn writers_killed_over_and_over(stage: &mut Stage) -> Proof {
     ))
 }
 
-/// Gives the moment at which it certainly still ran.
-async fn kill_writer(stage: &Stage, index: usize) -> Instant {
-    let alive_at = Instant::now();
+/// Waits until a writer that was killed does not answer any more.
+async fn until_gone(stage: &Stage, index: usize) {
     let writer = &stage.writers[index];
-    writer.signal("KILL");
     eventually("the writer is gone", async || {
         let status = stage.fleet.status(writer).await;
         status.is_none().then_some(())
     })
     .await;
-    alive_at
-}
-
-/// Waits for a process that was killed.
-async fn end(killed: Node) {
-    let status = spawn_blocking(|| killed.process.status());
-    let status = status.await.expect("no panic").expect("it is waited for");
-    assert_eq!(status, Some(128 + 9), "SIGKILL has ended it");
 }
 
 pub(super) async fn leader_frozen(stage: &mut Stage) -> Proof {
@@ -129,7 +117,7 @@ pub(super) async fn reader_killed(stage: &mut Stage) -> Proof {
     // It starts while Redis is being filled again.
     let before = stage.build().await.expect("there is a snapshot");
     let () = stage.fleet.redis.command(&["FLUSHALL"]).await;
-    stage.restart_reader(0);
+    stage.restart_reader(0).await;
     stage.fleet.ready(&stage.readers[0]).await;
     stage.set_out(0, false);
     let after = eventually("the snapshot is rebuilt", async || {
