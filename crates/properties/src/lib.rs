@@ -1,11 +1,11 @@
 //! What must hold of whatever octets arrive, one function per door at which they do.
 //!
-//! Each takes any octets and panics where its property does not hold. `tests/corpus.rs` runs them
+//! Each takes any octets and panics where its property does not hold. `tests/it` runs them
 //! over the inputs in `fuzz/corpus`, the fuzz targets in `fuzz/fuzz_targets` over whatever libFuzzer
 //! makes of these: `make fuzz`.
 //!
-//! In reading order: [`frames`] and [`texts`] come from the bus and between planes; [`requests`],
-//! [`negotiation`] and [`conditions`] from clients of readers; [`documents`] and [`imports`] from
+//! In reading order: [`frames()`] and [`texts()`] come from the bus and between planes; [`requests()`],
+//! [`negotiation()`] and [`conditions()`] from clients of readers; [`documents()`] and [`imports()`] from
 //! clients of writers.
 
 #![expect(

@@ -39,7 +39,7 @@ pub(crate) struct Answering {
 struct Answers {
     catalog: Catalog,
     composer: Composer,
-    /// This lane's own, told to the admin plane by [`Self::publish_counts`].
+    /// This lane's own, told to the admin plane by [`Answering::publish_counts`].
     counts: ReadCounts,
     /// Used again with each call.
     out: Vec<u8>,
