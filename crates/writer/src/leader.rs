@@ -36,6 +36,7 @@ use crate::{
     store::{Lease, Store, StoreError, Tip},
 };
 
+use beat::End;
 pub use counters::LeaderCounters;
 use counters::Seen;
 use encode::Encoded;
@@ -50,6 +51,10 @@ const ROUND_PAUSE: Duration = Duration::from_millis(250);
 
 /// How often a writer that does not lead tries to.
 const CANDIDACY_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long a leader whom the bus does not hear stands back: every other writer has had its turn by
+/// then.
+const STANDING_BACK: Duration = Duration::from_secs(1);
 
 /// What the leader works with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -92,7 +97,11 @@ impl Leader {
     pub async fn run(self) -> ! {
         loop {
             match self.store.lead().await {
-                Ok(Some(lease)) => self.reign(lease).await,
+                Ok(Some(lease)) => {
+                    if let End::Unheard = self.reign(lease).await {
+                        sleep(STANDING_BACK).await;
+                    }
+                }
                 Ok(None) => {}
                 Err(error) => {
                     warn!(
@@ -105,25 +114,26 @@ impl Leader {
         }
     }
 
-    /// Beats and keeps the bus equal to the database, until the lease is lost.
-    async fn reign(&self, mut lease: Box<dyn Lease>) {
+    /// Beats and keeps the bus equal to the database until that is of no use. Gives the lease up.
+    async fn reign(&self, mut lease: Box<dyn Lease>) -> End {
         let term = lease.term();
         info!(term, "leading");
         self.counters.term.store(term, Ordering::Relaxed);
         self.counters.leads.store(true, Ordering::Relaxed);
         // The beat first, always: it is what the lease hangs on, and a simulation needs one order.
-        let lost = tokio::select! {
+        let end = tokio::select! {
             biased;
-            lost = beat::beat(&mut *lease, &*self.bus, &self.counters) => lost,
+            end = beat::beat(&mut *lease, &*self.bus, &self.counters) => end,
             never = self.rounds(term) => never,
             never = self.expire() => never,
         };
         self.counters.leads.store(false, Ordering::Relaxed);
         warn!(
             term,
-            error = &lost as &dyn std::error::Error,
+            error = &end as &dyn std::error::Error,
             "no longer leading"
         );
+        end
     }
 
     async fn rounds(&self, term: u64) -> ! {

@@ -4,7 +4,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use bus::Publisher;
 use shared::Heartbeat;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::debug;
 
 use super::LeaderCounters;
@@ -17,12 +17,28 @@ const BEAT_INTERVAL: Duration = Duration::from_millis(250);
 /// cost the lease, which ends after 2 s without a beat.
 const BUS_PATIENCE: Duration = Duration::from_millis(400);
 
-/// Beats until the lease is lost, and gives the reason.
+/// How long a leader goes on whom the bus does not hear. The database would let it lead for ever, and
+/// another writer may reach the bus where this one does not.
+const UNHEARD_MAX: Duration = Duration::from_secs(5);
+
+/// Why a leader beats no more.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum End {
+    /// Another one may lead already.
+    #[error("the lease is lost")]
+    Lost(#[source] StoreError),
+    /// For [`UNHEARD_MAX`]; the lease is to be given up.
+    #[error("the bus has taken no heartbeat for {} s", UNHEARD_MAX.as_secs())]
+    Unheard,
+}
+
+/// Beats until it is of no use any more, and says why.
 pub(super) async fn beat(
     lease: &mut dyn Lease,
     bus: &dyn Publisher,
     counters: &LeaderCounters,
-) -> StoreError {
+) -> End {
+    let mut heard_at = Instant::now();
     let mut ticks = interval(BEAT_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -35,7 +51,7 @@ pub(super) async fn beat(
         };
         let feed = match lease.beat().await {
             Ok(feed) => feed,
-            Err(error) => return error,
+            Err(error) => return End::Lost(error),
         };
         let heartbeat = Heartbeat {
             head: feed.tip.position,
@@ -44,7 +60,10 @@ pub(super) async fn beat(
             probes,
         };
         match timeout(BUS_PATIENCE, bus.heartbeat(&heartbeat)).await {
-            Ok(Ok(())) => counters.heartbeats.fetch_add(1, Ordering::Relaxed),
+            Ok(Ok(())) => {
+                heard_at = Instant::now();
+                counters.heartbeats.fetch_add(1, Ordering::Relaxed)
+            }
             Ok(Err(error)) => {
                 debug!(
                     error = &error as &dyn std::error::Error,
@@ -54,5 +73,8 @@ pub(super) async fn beat(
             }
             Err(_) => counters.heartbeats_failed.fetch_add(1, Ordering::Relaxed),
         };
+        if heard_at.elapsed() >= UNHEARD_MAX {
+            return End::Unheard;
+        }
     }
 }
