@@ -178,13 +178,14 @@ async fn a_reader_serves_the_octets_of_every_released_format() {
         let () = fleet.redis.command(&["FLUSHALL"]).await;
         snapshot_of(&bus, number, &octets).await;
         let reader = fleet.reader(&format!("reader-{number}"));
-        let heartbeat = Heartbeat {
-            head: envelope.position,
-            link: envelope.link,
-            database_time: Timestamp(envelope.updated_at.0 + 1),
-            probes: Vec::new(),
-        };
         eventually("the reader is ready", async || {
+            let heartbeat = Heartbeat {
+                // Only a heartbeat that repeats the reader's own nonce makes it ready.
+                probes: bus.probes().await.ok()?,
+                head: envelope.position,
+                link: envelope.link,
+                database_time: Timestamp(envelope.updated_at.0 + 1),
+            };
             bus.heartbeat(&heartbeat).await.ok()?;
             let status = fleet.status(&reader).await?;
             (status["ready"] == true).then_some(())
