@@ -91,17 +91,18 @@ impl Planes {
             lifecycle.clone(),
             &connections,
         ));
-        self.internal.open(internal::router(Internal {
-            store: Arc::clone(&parts.store),
-            renderer: Renderer::new(parts.renderer.codings(), NonZeroUsize::MIN),
-            bus,
-            inspect: Arc::clone(&inspect),
-        }));
         self.public.open(http::router(Backend {
             store: Arc::clone(&parts.store),
             access,
             committer: parts.committer.clone(),
             renderer: parts.renderer.clone(),
+            inspect: Arc::clone(&inspect),
+        }));
+        // After the public plane: it is what says that the writer is ready.
+        self.internal.open(internal::router(Internal {
+            store: Arc::clone(&parts.store),
+            renderer: Renderer::new(parts.renderer.codings(), NonZeroUsize::MIN),
+            bus,
             inspect,
         }));
     }
