@@ -18,6 +18,7 @@ use tokio::{runtime, task::JoinSet};
 use crate::{
     catalog::{CatalogConfig, CatalogWriter, catalog},
     config::ReaderConfig,
+    fetch::{Asked, Fetcher, fetches},
     follow::{Following, Keeping, WriterSource, follow_until},
     http::{
         admin::{self, AdminPlane},
@@ -59,6 +60,8 @@ struct Parts {
     status: StatusCell,
     reaching: Reaching,
     reached: Reached,
+    fetcher: Fetcher,
+    asked: Asked,
     data: Server,
     counts: Vec<LaneCounts>,
     /// Of requests that lanes leave to the server.
@@ -157,6 +160,7 @@ impl App {
         let following = Following {
             bus: self.bus,
             catalog: parts.catalog,
+            asked: parts.asked,
             status: parts.status,
             reaching: parts.reaching,
             source: self.source,
@@ -170,13 +174,18 @@ impl App {
     }
 
     fn parts(&self) -> Parts {
-        let (reading, writing) = catalog(CatalogConfig { bytes_max: None });
+        let (reading, writing) = catalog(CatalogConfig {
+            bytes_max: self.config.catalog_bytes_max,
+        });
+        let (fetcher, asked) = fetches(self.config.catalog_fetches_max);
         let progress = Progress::new(State::Connecting.as_str(), self.source);
         let (reaching, reached) = reached();
         let status = StatusCell::new(&self.config.id, reading, progress);
         Parts {
             reaching,
             reached,
+            fetcher,
+            asked,
             status: match self.admin_url() {
                 Some(url) => status.reached_at(&url),
                 None => status,
@@ -197,7 +206,8 @@ impl App {
             Arc::new(move || !lifecycle.is_serving()),
             Arc::clone(&parts.uncommon),
         )
-        .reaching(parts.reached.clone());
+        .reaching(parts.reached.clone())
+        .fetching(parts.fetcher.clone());
         let handover = Handover::default();
         let (mut threads, mut wakers) = (Vec::new(), Vec::new());
         for (index, listener) in self.lanes.iter().enumerate() {
@@ -252,6 +262,7 @@ impl App {
         let metrics = metrics(
             &parts.status,
             &local.unwrap_or_default(),
+            parts.asked.counts(),
             reads,
             latencies.collect(),
             &parts.data.counters(),

@@ -11,12 +11,14 @@
 //!   change only where a hydration or a scrub reads others.
 //! - With no budget, nothing is ever evicted: the capacity is beyond what memory can hold. So a
 //!   miss means that the document does not exist.
-//! - From the first eviction on, a miss means nothing.
+//! - With one, from the first eviction on, or the first document that a snapshot had and that found
+//!   no room, a miss means nothing; [`partial`] says what may be missing, and why that is safe.
 //! - A document that has expired by the database's clock is never a hit.
 
 mod clock;
 mod count;
 mod key;
+mod partial;
 mod tombstone;
 
 use std::{
@@ -30,20 +32,21 @@ use std::{
 };
 
 use quick_cache::{DefaultHashBuilder, Options, OptionsBuilder, sync::Cache};
-use shared::{Envelope, Position, Timestamp, limits::ENVELOPE_BYTES_MAX};
+use shared::{Envelope, Position, ResourceKey, Timestamp, limits::ENVELOPE_BYTES_MAX};
 
 pub use self::key::KeyRef;
 use self::{
     clock::{Clock, Setter},
-    count::{Bytes, CountEvictions, Counts},
+    count::{Bytes, Counts, Evicting},
     key::EntryKey,
+    partial::Partial,
     tombstone::Tombstone,
 };
 pub use crate::entry::Hydration;
 
 use crate::entry::Entry;
 
-type Entries = Cache<EntryKey, Entry, Bytes, DefaultHashBuilder, CountEvictions>;
+type Entries = Cache<EntryKey, Entry, Bytes, DefaultHashBuilder, Evicting>;
 
 /// Upper bound on the shards, each with its lock. Many, because a shard that grows moves all it
 /// holds while its readers wait: of a million documents, 4,096 at once.
@@ -57,7 +60,17 @@ const SHARD_BYTES_MIN: u64 = 8 * ENVELOPE_BYTES_MAX as u64;
 const UNLIMITED_BYTES: u64 = 1 << 60;
 
 /// Sizes the shards and what the cache remembers of evicted keys; no limit.
-const DOCUMENTS_EXPECTED: usize = 1 << 20;
+const DOCUMENTS_EXPECTED: u64 = 1 << 20;
+
+/// With a budget, documents are expected to cost this much, in octets. The cache remembers half as
+/// many evicted keys as documents are expected, for 50 octets or so each: 3 % of the budget.
+const DOCUMENT_BYTES_EXPECTED: u64 = 1024;
+
+/// Of a budget, what snapshots fill. The rest is for what is written while they are read, which
+/// cannot be evicted before the position has passed it.
+const fn filled_bytes_max(bytes_max: u64) -> u64 {
+    bytes_max / 8 * 7
+}
 
 /// What is kept of the buffer in which entries are put together, in octets. A larger one is given
 /// back at once.
@@ -67,8 +80,8 @@ const SCRATCH_BYTES_MAX: usize = 64 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CatalogConfig {
     /// Upper bound on [`Catalog::bytes`]. `None`, the default, keeps every document. With a bound,
-    /// cold entries are evicted with their positions forgotten, and misses become
-    /// [`Lookup::Unknown`]: whoever sets it must fetch those, and hold back older envelopes.
+    /// cold entries are evicted and misses become [`Lookup::Unknown`]. What is above
+    /// [`CatalogWriter::settle`]'s line stays, and may pass the bound.
     pub bytes_max: Option<u64>,
 }
 
@@ -85,6 +98,9 @@ pub enum Applied {
     Recoded,
     /// The catalog held a state at or above its position, and still does.
     Older,
+    /// A snapshot had it and the catalog does not, for want of room: a look-up says
+    /// [`Lookup::Unknown`].
+    LeftOut,
 }
 
 /// What the catalog knows of a key.
@@ -94,23 +110,27 @@ pub enum Lookup {
     Hit(Entry),
     /// There is no such document at the reader's position, or it has expired.
     Absent,
-    /// The catalog is not ready, the document may have been evicted, or it expires and no heartbeat
-    /// has told the time yet.
+    /// It is not held, and the set is not whole any more: whoever holds all of it may know.
     Unknown,
+    /// The catalog is not ready, or the document expires and no heartbeat has told the time yet.
+    NotReady,
 }
 
 /// Makes an empty catalog that is not ready.
 pub fn catalog(config: CatalogConfig) -> (Catalog, CatalogWriter) {
     let counts = Arc::new(Counts::default());
-    let entries = Cache::with_options(
-        options(config),
-        Bytes,
-        DefaultHashBuilder::default(),
-        CountEvictions(Arc::clone(&counts)),
-    );
+    let partial = Arc::new(Partial::default());
+    let evicting = Evicting {
+        counts: Arc::clone(&counts),
+        partial: Arc::clone(&partial),
+    };
+    let hasher = DefaultHashBuilder::default();
+    let entries = Cache::with_options(options(config), Bytes, hasher, evicting);
     let catalog = Catalog(Arc::new(Inner {
         entries,
+        bytes_max: config.bytes_max,
         counts,
+        partial,
         is_ready: AtomicBool::new(false),
         clock: Clock::new(),
     }));
@@ -126,9 +146,13 @@ pub fn catalog(config: CatalogConfig) -> (Catalog, CatalogWriter) {
 fn options(config: CatalogConfig) -> Options {
     let bytes_max = config.bytes_max.unwrap_or(UNLIMITED_BYTES);
     let shards = (bytes_max / SHARD_BYTES_MIN).clamp(1, SHARDS_MAX);
+    let documents = match config.bytes_max {
+        None => DOCUMENTS_EXPECTED,
+        Some(bytes_max) => bytes_max / DOCUMENT_BYTES_EXPECTED,
+    };
     OptionsBuilder::new()
         .shards(usize::try_from(shards).unwrap_or(1))
-        .estimated_items_capacity(DOCUMENTS_EXPECTED)
+        .estimated_items_capacity(usize::try_from(documents).unwrap_or(usize::MAX))
         .weight_capacity(bytes_max)
         .build()
         .unwrap_or_else(|error| unreachable!("both mandatory options are set: {error}"))
@@ -136,7 +160,9 @@ fn options(config: CatalogConfig) -> Options {
 
 struct Inner {
     entries: Entries,
+    bytes_max: Option<u64>,
     counts: Arc<Counts>,
+    partial: Arc<Partial>,
     is_ready: AtomicBool,
     clock: Clock,
 }
@@ -155,14 +181,19 @@ impl Catalog {
     #[inline]
     pub fn lookup<'a>(&self, key: impl Into<KeyRef<'a>>) -> Lookup {
         if !self.is_ready() {
-            return Lookup::Unknown;
+            return Lookup::NotReady;
         }
         match self.0.entries.get(&key.into()) {
             Some(entry) if entry.is_tombstone() => Lookup::Absent,
             Some(entry) => self.unless_expired(entry),
-            None if self.evictions() == 0 => Lookup::Absent,
-            None => Lookup::Unknown,
+            None if self.is_partial() => Lookup::Unknown,
+            None => Lookup::Absent,
         }
+    }
+
+    /// Whether documents may be missing that a look-up says [`Lookup::Unknown`] of.
+    pub fn is_partial(&self) -> bool {
+        self.0.partial.is_partial()
     }
 
     /// Whether the catalog is a whole set that may be served.
@@ -180,9 +211,14 @@ impl Catalog {
         self.0.counts.tombstones.load(atomic::Ordering::Relaxed)
     }
 
-    /// What all entries cost, in octets; see [`Entry::bytes`]. Visits every shard's lock.
+    /// What all entries cost, in octets; see [`Entry::bytes`].
     pub fn bytes(&self) -> u64 {
-        self.0.entries.weight()
+        self.0.counts.bytes.load(atomic::Ordering::Relaxed)
+    }
+
+    /// See [`CatalogConfig::bytes_max`].
+    pub fn bytes_max(&self) -> Option<u64> {
+        self.0.bytes_max
     }
 
     /// How many entries were evicted since the start. Above 0 without a budget is a defect.
@@ -240,6 +276,8 @@ impl CatalogWriter {
     ///
     /// What a hydration or a scrub has read, which its checksum holds, also takes the place of the
     /// same position with other octets: one copy is wrong, and this one has just been checked.
+    ///
+    /// What a hydration has seen adds no key to a set that is not whole, or that it has filled.
     pub fn apply(&mut self, envelope: &Envelope, seen_by: Option<Hydration>) -> Applied {
         let inner = &self.catalog.0;
         let held = inner.entries.peek(&KeyRef::from(&envelope.key));
@@ -258,14 +296,63 @@ impl CatalogWriter {
             self.scratch.shrink_to(SCRATCH_BYTES_MAX);
             return Applied::Older;
         }
+        if held.is_none() && seen_by.is_some() && !self.takes_more() {
+            return Applied::LeftOut;
+        }
+        self.replace(envelope, seen_by, held)
+    }
+
+    /// The same for what a local snapshot has: it counts as seen by nobody, and adds no key where a
+    /// hydration would not.
+    pub fn apply_local(&mut self, envelope: &Envelope) -> Applied {
+        if !self.holds(&envelope.key) && !self.takes_more() {
+            return Applied::LeftOut;
+        }
+        self.apply(envelope, None)
+    }
+
+    /// Whether there is an entry for this key, a tombstone or an expired one too.
+    pub fn holds(&self, key: &ResourceKey) -> bool {
+        let key = KeyRef::from(key);
+        self.catalog.0.entries.peek(&key).is_some()
+    }
+
+    /// Puts in what was fetched because it was not held. The key counts as seen by the pass of
+    /// scrubs under way.
+    pub fn keep_fetched(&mut self, envelope: &Envelope, seen_by: Option<Hydration>) -> Applied {
+        let key = KeyRef::from(&envelope.key);
+        match self.catalog.0.entries.peek(&key) {
+            Some(_) => self.apply(envelope, seen_by),
+            None => self.replace(envelope, seen_by, None),
+        }
+    }
+
+    /// Whether a snapshot may add keys. If not, the set is not whole.
+    fn takes_more(&self) -> bool {
+        let Some(bytes_max) = self.catalog.bytes_max() else {
+            return true;
+        };
+        let partial = &self.catalog.0.partial;
+        if filled_bytes_max(bytes_max) <= self.catalog.bytes() {
+            partial.begin();
+        }
+        !partial.is_partial()
+    }
+
+    fn replace(
+        &mut self,
+        envelope: &Envelope,
+        seen_by: Option<Hydration>,
+        held: Option<Entry>,
+    ) -> Applied {
+        let inner = &self.catalog.0;
         let entry = Entry::of(envelope, &mut self.scratch);
         self.scratch.shrink_to(SCRATCH_BYTES_MAX);
         let applied = match &held {
-            Some(held) if order == Ordering::Equal && held.is_same_document(&entry) => {
-                Applied::Recoded
-            }
-            Some(_) if order == Ordering::Equal => Applied::Mended,
-            _ => Applied::Newer,
+            Some(held) if held.position() < envelope.position => Applied::Newer,
+            Some(held) if held.is_same_document(&entry) => Applied::Recoded,
+            Some(_) => Applied::Mended,
+            None => Applied::Newer,
         };
         match (seen_by, &held) {
             (Some(hydration), _) => entry.mark(hydration),
@@ -315,13 +402,20 @@ impl CatalogWriter {
         forgotten
     }
 
+    /// Everything at or below `line` may be evicted from now on, where there is a budget: every
+    /// change up to there is applied, and nothing older is on its way. Nothing may before the
+    /// first call.
+    pub fn settle(&mut self, line: Position) {
+        self.catalog.0.partial.draw_line(line);
+    }
+
     /// A heartbeat has told the database's time just now.
     pub fn hear_time(&mut self, database_time: Timestamp) {
         self.clock.hear(&self.catalog.0.clock, database_time);
     }
 
     /// Says whether the set is whole and may be served. Until the first `true`, every look-up is
-    /// [`Lookup::Unknown`].
+    /// [`Lookup::NotReady`].
     pub fn set_ready(&mut self, is_ready: bool) {
         self.catalog
             .0

@@ -44,6 +44,17 @@ pub const SETTINGS: &[Setting] = &[
         None,
         "The reader's name in the fleet, 1 to 64 visible characters; by default drawn at random",
     ),
+    Setting::new(
+        "CATALOG_BYTES_MAX",
+        None,
+        "Memory for documents, 8MiB or more, such as 512MiB; what is not in it is fetched from Redis \
+         when it is asked for; by default all documents are held",
+    ),
+    Setting::new(
+        "CATALOG_FETCHES_MAX",
+        Some("5000"),
+        "Documents fetched in a second at most, 1 to 1000000; more are answered 503",
+    ),
     Setting::secret(
         "WRITER_INTERNAL_URL",
         "Internal planes of writers, asked while the bus is away: up to 16 of http://HOST[:PORT]",
@@ -91,6 +102,9 @@ pub const PROGRAM: Program = Program {
     tables: &[SETTINGS, BUS_SETTINGS, process::SETTINGS],
 };
 
+/// Least memory for documents, in octets: several of the largest.
+const CATALOG_BYTES_MIN: u64 = 8 * 1024 * 1024;
+
 /// Most data threads.
 const THREADS_MAX: u64 = 1024;
 
@@ -113,6 +127,12 @@ pub struct ReaderConfig {
     pub cache_control: HeaderValue,
     /// `READER_ID`: 1 to 64 visible ASCII characters. Default: `reader-` and 8 random digits.
     pub id: String,
+    /// `CATALOG_BYTES_MAX`: upper bound on what documents may cost in memory, at least 8 MiB.
+    /// Default: none, every document is held.
+    pub catalog_bytes_max: Option<u64>,
+    /// `CATALOG_FETCHES_MAX`: documents fetched in a second because they were not in memory, 1 to
+    /// 1,000,000; further reads of such are refused. Default 5,000.
+    pub catalog_fetches_max: u32,
     /// `WRITER_INTERNAL_URL`: up to 16 URLs between commas, asked in turn. Default: none, so that
     /// nothing new comes while the bus is away.
     pub writer_internal_urls: Vec<RedactedUrl>,
@@ -188,6 +208,9 @@ impl ReaderConfig {
         let threads = settings.optional("READER_THREADS", threads);
         let cache_control = settings.required("READER_CACHE_CONTROL", header_value);
         let id = settings.optional("READER_ID", reader_id);
+        let budget = values::bytes_in(CATALOG_BYTES_MIN..=1 << 50);
+        let catalog_bytes_max = settings.optional("CATALOG_BYTES_MAX", budget);
+        let catalog_fetches_max = settings.required("CATALOG_FETCHES_MAX", fetches);
         let writers = settings.optional("WRITER_INTERNAL_URL", writer_urls);
         let yardsticks = settings.switch("YARDSTICKS");
         Ok(Self {
@@ -197,6 +220,8 @@ impl ReaderConfig {
             threads: threads?.unwrap_or_else(cores),
             cache_control: cache_control?,
             id: id?.unwrap_or_else(|| format!("reader-{:08x}", fastrand::u32(..))),
+            catalog_bytes_max: catalog_bytes_max?,
+            catalog_fetches_max: catalog_fetches_max?,
             writer_internal_urls: writers?.unwrap_or_default(),
             yardsticks: yardsticks?,
         })
@@ -206,6 +231,11 @@ impl ReaderConfig {
 fn admin_url(text: &str) -> Result<String, String> {
     let url = values::url_of(&["http"])(text)?;
     Ok(url.expose().trim_end_matches('/').to_owned())
+}
+
+fn fetches(text: &str) -> Result<u32, String> {
+    let count = values::count_in(1..=1_000_000)(text)?;
+    u32::try_from(count).map_err(|_never| "is too large".to_owned())
 }
 
 fn threads(text: &str) -> Result<NonZero<usize>, String> {

@@ -4,6 +4,7 @@
 //! One task does all of it, on a thread apart from those that answer reads.
 
 mod effects;
+mod fetching;
 mod hydration;
 mod local;
 mod scrub;
@@ -22,11 +23,13 @@ use tracing::{debug, info, warn};
 
 use crate::{
     catalog::CatalogWriter,
+    fetch::Asked,
     reached::Reaching,
     replica::{Effect, Input, Replica, Source, Sources, Timing},
     status::{Progress, StatusCell},
 };
 
+use fetching::Fetching;
 use local::Keeper;
 pub use local::Keeping;
 use slot::Slot;
@@ -49,8 +52,9 @@ const REGISTER_INTERVAL: Duration = Duration::from_secs(1);
 /// Events taken from the subscription at once, before anything else has its turn.
 const EVENTS_AT_ONCE: usize = 256;
 
-/// Inputs of a hydration and a poll that may wait for the machine; both wait while it is full.
-const INPUTS_MAX: usize = 16;
+/// Inputs of a hydration and a poll that may wait for the machine; both wait while it is full. Few:
+/// one may be a whole bucket, and a reader with a budget has no room for many.
+const INPUTS_MAX: usize = 4;
 
 /// What the driver needs.
 #[derive(Debug)]
@@ -59,6 +63,8 @@ pub struct Following {
     pub bus: Arc<dyn Follower>,
     /// What they are put into.
     pub catalog: CatalogWriter,
+    /// What reads ask for that is not in the catalog.
+    pub asked: Asked,
     /// Where the state is told.
     pub status: StatusCell,
     /// Where the position is told as soon as it moves.
@@ -107,6 +113,7 @@ pub async fn follow_until(
         replica.may_begin_locally();
     }
     let (inputs_sender, inputs) = mpsc::channel(INPUTS_MAX);
+    let fetching = Fetching::new(&following.asked);
     let mut driver = Driver {
         following,
         replica,
@@ -125,6 +132,7 @@ pub async fn follow_until(
         reporting: Slot::empty(),
         registering: Slot::empty(),
         keeper,
+        fetching,
         inputs,
         inputs_sender,
         effects: Vec::new(),
@@ -159,6 +167,7 @@ struct Driver {
     reporting: Slot<Result<(), BusError>>,
     registering: Slot<Result<(), BusError>>,
     keeper: Keeper,
+    fetching: Fetching,
     /// What hydration and poll tell.
     inputs: mpsc::Receiver<Input>,
     inputs_sender: mpsc::Sender<Input>,
@@ -186,6 +195,7 @@ impl Driver {
                 told = self.reporting.finished() => note_failure(told),
                 told = self.registering.finished() => note_failure(told),
                 outcome = self.keeper.finished() => self.kept(outcome),
+                next = self.fetching.next(&mut self.following.asked.asks) => self.fetch_next(next),
                 _ = ticks.tick() => {
                     self.step(Input::Tick);
                     self.tell();
@@ -215,6 +225,9 @@ impl Driver {
         self.replica.step(now, input, &mut effects);
         self.carry_out(&mut effects);
         self.effects = effects;
+        if let Some(line) = self.replica.evictable() {
+            self.following.catalog.settle(line);
+        }
     }
 
     /// Brings the status up to date, and registers it with the bus now and then.

@@ -48,7 +48,7 @@ impl Lane {
             match answered.stop {
                 Stop::Full => {}
                 Stop::Partial => return all,
-                Stop::Other => {
+                Stop::Other | Stop::Unknown => {
                     all.is_left = true;
                     return all;
                 }

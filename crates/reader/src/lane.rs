@@ -4,7 +4,8 @@
 //! A lane answers plain reads below any framework: [`request`] says which those are, [`answering`]
 //! answers those of a buffer, [`compose`] writes the octets, [`turn`] is one connection's turn,
 //! [`serving`] the loop. Connections on which anything else turns up are left to the server, which
-//! speaks all of HTTP, on threads of its own; they do not come back.
+//! speaks all of HTTP, on threads of its own; they do not come back. Those that ask for what is not in
+//! memory wait in the lane ([`parking`]).
 
 pub(crate) mod answering;
 mod clock;
@@ -12,6 +13,7 @@ mod compose;
 mod connection;
 mod latency;
 pub(crate) mod line;
+mod parking;
 pub(crate) mod request;
 pub(crate) mod sections;
 mod serving;
@@ -34,6 +36,7 @@ use service::{
 pub(crate) use self::latency::LatencyHistogram;
 use self::{
     answering::Answering,
+    parking::Parking,
     serving::{Lane, WAKE},
 };
 use crate::http::{counters::ReadCounters, data::DataPlane};
@@ -87,7 +90,9 @@ pub(crate) fn spawn(
     let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
     let listener = mio::net::TcpListener::from_std(listener);
     let answering = Answering::new(plane, counts.reads);
-    let lane = Lane::new(poll, listener, intake, answering, counts.latency)?;
+    let fetcher = plane.fetcher().cloned();
+    let parking = fetcher.map(|fetcher| Parking::new(fetcher, Arc::clone(&waker)));
+    let lane = Lane::new(poll, listener, intake, answering, parking, counts.latency)?;
     let thread = thread::Builder::new()
         .name(format!("lane-{index}"))
         .spawn({

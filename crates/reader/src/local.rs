@@ -105,7 +105,7 @@ pub(crate) enum LocalError {
     Epochs,
     #[error("another process writes there")]
     Locked,
-    #[error("the set is not whole: documents were evicted")]
+    #[error("the set is not whole: documents are not in memory")]
     Partial,
     #[error("a document cannot be written: {0}")]
     Encode(String),

@@ -10,6 +10,7 @@ use telemetry::{Metrics, metrics::Unit};
 use tokio::time::Instant;
 
 use crate::{
+    fetch::FetchCounts,
     http::counters::{ReadCounters, ReadCounts},
     lane::LatencyHistogram,
     local::LocalCounters,
@@ -22,14 +23,19 @@ const OUTCOMES: &[&str] = &[
     "not_modified",
     "absent",
     "not_ready",
+    "unfetched",
     "behind",
     "bad_request",
 ];
+
+/// Outcomes of fetches, in the order of [`fetched`].
+const FETCHED: &[&str] = &["kept", "absent", "failed", "refused"];
 
 /// Every metric of a reader.
 pub(crate) fn metrics(
     status: &StatusCell,
     local: &Arc<LocalCounters>,
+    fetches: Arc<FetchCounts>,
     reads: Vec<Arc<ReadCounters>>,
     latencies: Vec<LatencyHistogram>,
     data: &Arc<ServerCounters>,
@@ -55,7 +61,24 @@ pub(crate) fn metrics(
     register_feed(&mut metrics, status);
     register_catalog(&mut metrics, status);
     register_local(&mut metrics, status, local);
+    metrics.area("catalog").counters_by(
+        "fetches",
+        "Documents asked for because they were not in memory, by outcome",
+        "outcome",
+        FETCHED,
+        move |index| fetched(&fetches, index),
+    );
     metrics
+}
+
+fn fetched(counts: &FetchCounts, index: usize) -> u64 {
+    let all = [
+        &counts.kept,
+        &counts.absent,
+        &counts.failed,
+        &counts.refused,
+    ];
+    all[index].load(Ordering::Relaxed)
 }
 
 fn outcome(counts: &ReadCounts, index: usize) -> u64 {
@@ -64,6 +87,7 @@ fn outcome(counts: &ReadCounts, index: usize) -> u64 {
         counts.not_modified,
         counts.absent,
         counts.not_ready,
+        counts.unfetched,
         counts.behind,
         counts.bad_request,
     ];
@@ -179,6 +203,18 @@ fn register_catalog(metrics: &mut Metrics, status: &StatusCell) {
             "What all entries cost",
             Some(Unit::Bytes),
             read(|now| now.bytes),
+        )
+        .gauge(
+            "budget",
+            "Upper bound on the size; 0 where there is none",
+            Some(Unit::Bytes),
+            read(|now| now.bytes_max.unwrap_or(0)),
+        )
+        .gauge(
+            "partial",
+            "1 once documents may be missing from memory, else 0",
+            None,
+            read(|now| u64::from(now.partial)),
         )
         .gauge(
             "ready",

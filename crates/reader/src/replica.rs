@@ -14,6 +14,7 @@
 
 mod deliver;
 mod feed;
+mod fetch;
 mod freshness;
 mod heads;
 mod hydrate;
@@ -35,6 +36,7 @@ use std::time::Duration;
 use shared::{Epoch, Position};
 
 use feed::Feed;
+pub use fetch::Judged;
 use freshness::Freshness;
 use heads::Heads;
 use hydrate::Hydrating;

@@ -162,6 +162,8 @@ impl StatusCell {
             format: FORMAT,
             tombstones: self.catalog.tombstones(),
             evictions: self.catalog.evictions(),
+            bytes_max: self.catalog.bytes_max(),
+            partial: self.catalog.is_partial(),
             hydrations: progress.hydrations,
             gaps: progress.gaps,
             replays: progress.replays,
@@ -215,6 +217,12 @@ pub struct ReaderStatus {
     pub tombstones: u64,
     /// Entries evicted since the start.
     pub evictions: u64,
+    /// Upper bound on `bytes`, where there is one.
+    #[serde(default)]
+    pub bytes_max: Option<u64>,
+    /// Whether documents may be missing from memory, to be fetched when they are asked for.
+    #[serde(default)]
+    pub partial: bool,
     /// Hydrations completed since the start.
     pub hydrations: u64,
     /// Gaps met since the start.

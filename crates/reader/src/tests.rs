@@ -101,7 +101,7 @@ enum Read {
     Document(DataResponse),
     NotModified(DataResponse),
     Absent,
-    Unknown,
+    NotReady,
 }
 
 fn respond(
@@ -121,6 +121,7 @@ fn respond(
             Read::NotModified(respond::not_modified(cache_control, &selected))
         }
         Answer::Absent => Read::Absent,
-        Answer::Unknown => Read::Unknown,
+        Answer::NotReady => Read::NotReady,
+        Answer::Unknown => unreachable!("the set is whole"),
     }
 }

@@ -54,6 +54,8 @@ pub enum Kind {
     StoreUnavailable,
     /// 503: the reader does not hold the documents yet.
     NotReady,
+    /// 503: the reader does not hold the document and cannot fetch it now.
+    Unfetched,
     /// 503: the reader has not reached the position asked for.
     Behind,
     /// 503: too many connections.
@@ -121,6 +123,11 @@ impl Kind {
                 (S::SERVICE_UNAVAILABLE, "store-unavailable", "Database away")
             }
             Self::NotReady => (S::SERVICE_UNAVAILABLE, "not-ready", "Not ready"),
+            Self::Unfetched => (
+                S::SERVICE_UNAVAILABLE,
+                "unfetched",
+                "Document not in memory",
+            ),
             Self::Behind => (S::SERVICE_UNAVAILABLE, "behind", "Position not reached"),
             Self::TooManyConnections => (
                 S::SERVICE_UNAVAILABLE,
@@ -153,6 +160,7 @@ impl Kind {
             | Self::CommitUnknown
             | Self::StoreUnavailable
             | Self::NotReady
+            | Self::Unfetched
             | Self::Behind
             | Self::TooManyConnections => Some(Duration::from_secs(1)),
             _ => None,

@@ -19,6 +19,7 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use reader::{
     catalog::{CatalogConfig, CatalogWriter, catalog},
+    fetch,
     follow::{Following, follow},
     http::{DataResponse, data::DataPlane},
     reached::reached,
@@ -78,6 +79,7 @@ fn following(bus: RedisBus, catalog: CatalogWriter) -> io::Result<()> {
     current_thread()?.block_on(follow(Following {
         bus: Arc::new(bus),
         catalog,
+        asked: fetch::Asked::nothing(),
         status,
         reaching: reached().0,
         source: "redis",

@@ -10,6 +10,7 @@ use std::{
 use bus::RedisBus;
 use reader::{
     catalog::{CatalogConfig, catalog},
+    fetch,
     follow::{Following, follow},
     reached::{Reached, reached},
     replica::{State, Timing},
@@ -39,6 +40,7 @@ pub(super) fn spawn(
         let following = Following {
             bus: Arc::new(bus),
             catalog: writing,
+            asked: fetch::Asked::nothing(),
             status: StatusCell::new(&name, reading, progress),
             reaching,
             source: "redis",

@@ -106,6 +106,12 @@ impl Client {
         self.answer(&reader.url, &path).await
     }
 
+    /// Whether a reader does not hold all documents, by design.
+    pub(super) async fn is_partial(&self, reader: &ReaderNode) -> Result<bool, VerifyError> {
+        let status = self.json(&reader.url, "status").await?;
+        Ok(status["partial"].as_bool().unwrap_or(false))
+    }
+
     /// Waits until a reader has reached `goal`, or a later epoch.
     pub(super) async fn reached(
         &self,

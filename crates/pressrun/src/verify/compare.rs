@@ -15,6 +15,10 @@ use super::{Asked, Client, Difference, ReaderNode, VerifyError};
 /// Among how many buckets documents are divided: a million documents, 250 each.
 const BUCKETS: u32 = 4096;
 
+/// As few as can be listed at once.
+const LISTED_BUCKETS_ALL: u32 = 64;
+
+const _: () = assert!(LISTED_BUCKETS_ALL as usize <= LISTED_BUCKETS_MAX);
 const _: () = assert!(BUCKETS <= DIGEST_BUCKETS_MAX);
 
 /// How often buckets are read until what differs there is settled.
@@ -30,6 +34,8 @@ pub(super) struct Finding {
     pub(super) position: Position,
     /// Documents of the database then.
     pub(super) documents: u64,
+    /// How many of them the reader was seen to hold, where it does not hold all by design.
+    pub(super) held: Option<u64>,
     /// Those that the reader holds otherwise; not all, where there are very many.
     pub(super) differences: Vec<Difference>,
 }
@@ -40,6 +46,9 @@ pub(super) async fn compare(
     reader: &ReaderNode,
     wait: Duration,
 ) -> Result<Finding, VerifyError> {
+    if client.is_partial(reader).await? {
+        return compare_held(client, reader, wait).await;
+    }
     let question = Question {
         buckets: BUCKETS,
         listed: None,
@@ -48,7 +57,14 @@ pub(super) async fn compare(
     let held: Digest = read_at(client, reader, &question, database.position, wait).await?;
     let mut differences = Vec::new();
     for buckets in database.differing(&held).chunks(LISTED_BUCKETS_MAX) {
-        differences.extend(settle(client, reader, buckets, wait).await?);
+        let listed = Some(buckets.iter().copied().collect());
+        let question = Question {
+            buckets: BUCKETS,
+            listed,
+        };
+        let suspects = Suspects::default();
+        let settled = settle(client, reader, &question, suspects, wait).await?;
+        differences.extend(settled.into_differences());
         if differences.len() >= DIFFERENCES_MAX {
             break;
         }
@@ -56,7 +72,33 @@ pub(super) async fn compare(
     Ok(Finding {
         position: database.position,
         documents: database.documents(),
+        held: None,
         differences,
+    })
+}
+
+/// Compares what a reader holds that does not hold all. No digest can be equal, so all documents
+/// are listed at once.
+async fn compare_held(
+    client: &Client,
+    reader: &ReaderNode,
+    wait: Duration,
+) -> Result<Finding, VerifyError> {
+    let question = Question {
+        buckets: LISTED_BUCKETS_ALL,
+        listed: Some((0..LISTED_BUCKETS_ALL).collect()),
+    };
+    let suspects = Suspects {
+        scope: Scope::Held,
+        ..Suspects::default()
+    };
+    let suspects = settle(client, reader, &question, suspects, wait).await?;
+    let (position, documents) = suspects.first.ok_or(VerifyError::Unsettled(0))?;
+    Ok(Finding {
+        position,
+        documents,
+        held: Some(suspects.held),
+        differences: suspects.into_differences(),
     })
 }
 
@@ -77,21 +119,17 @@ async fn read_at<T: Asked>(
 async fn settle(
     client: &Client,
     reader: &ReaderNode,
-    buckets: &[u32],
+    question: &Question,
+    mut suspects: Suspects,
     wait: Duration,
-) -> Result<Vec<Difference>, VerifyError> {
-    let question = Question {
-        buckets: BUCKETS,
-        listed: Some(buckets.iter().copied().collect()),
-    };
-    let mut suspects = Suspects::default();
-    let mut before: Listing = client.database(&question).await?;
+) -> Result<Suspects, VerifyError> {
+    let mut before: Listing = client.database(question).await?;
     for _ in 0..ROUNDS_MAX {
-        let held: Listing = read_at(client, reader, &question, before.position, wait).await?;
-        let after: Listing = client.database(&question).await?;
+        let held: Listing = read_at(client, reader, question, before.position, wait).await?;
+        let after: Listing = client.database(question).await?;
         suspects.judge(&before, &held, &after);
         if suspects.are_settled() {
-            return Ok(suspects.into_differences());
+            return Ok(suspects);
         }
         before = after;
     }
@@ -101,9 +139,24 @@ async fn settle(
 /// What the database and the reader hold for a key.
 type Sides = (Option<DocumentState>, Option<DocumentState>);
 
+/// What a reader has to hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Everything.
+    #[default]
+    Whole,
+    /// Whatever it does; what it does not hold it fetches when it is asked.
+    Held,
+}
+
 /// Documents that seem to differ.
 #[derive(Debug, Default)]
 pub(super) struct Suspects {
+    scope: Scope,
+    /// The database's position and documents at first.
+    first: Option<(Position, u64)>,
+    /// Documents that the reader held at last.
+    held: u64,
     /// Those met once, and whether the database stood still around it.
     once: BTreeMap<ResourceKey, Option<Sides>>,
     settled: BTreeMap<ResourceKey, Sides>,
@@ -115,13 +168,17 @@ impl Suspects {
     pub(super) fn judge(&mut self, before: &Listing, held: &Listing, after: &Listing) {
         let is_one_epoch = before.position.epoch == after.position.epoch
             && before.position.epoch == held.position.epoch;
+        let documents = before.documents.len() as u64;
+        self.first.get_or_insert((before.position, documents));
+        self.held = held.documents.len() as u64;
         let all = [before, held, after].map(|listing| listing.documents.keys());
         let keys: BTreeSet<&ResourceKey> = all.into_iter().flatten().collect();
         let mut once = BTreeMap::new();
         for key in keys {
             let state = |listing: &Listing| listing.documents.get(key).copied();
             let (first, reader, last) = (state(before), state(held), state(after));
-            if reader == first || reader == last {
+            let may_lack = self.scope == Scope::Held && reader.is_none();
+            if reader == first || reader == last || may_lack {
                 continue;
             }
             // Written meanwhile: the reader may hold what was there between the two.
@@ -206,6 +263,23 @@ mod tests {
         check(&[round()], &[], 3);
         check(&[round(), round()], &["b", "c", "d"], 0);
         check(&[round(), round(), round()], &["b", "c", "d"], 0);
+    }
+
+    #[test]
+    fn what_a_partial_reader_lacks_is_none() {
+        let database = || listing(1, &[("a", 1), ("b", 2)]);
+        let held = || listing(1, &[("b", 1), ("c", 1)]);
+        let mut suspects = Suspects {
+            scope: Scope::Held,
+            ..Suspects::default()
+        };
+        for _ in 0..2 {
+            suspects.judge(&database(), &held(), &database());
+        }
+        assert_eq!((suspects.held, suspects.unsettled()), (2, 0));
+        let differences = suspects.into_differences();
+        let keys: Vec<&str> = differences.iter().map(|it| it.key.id()).collect();
+        assert_eq!(keys, ["b", "c"]);
     }
 
     #[test]

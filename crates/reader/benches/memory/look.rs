@@ -53,6 +53,6 @@ fn look_up(catalog: &reader::catalog::Catalog, key: &shared::ResourceKey) -> u64
             let one = entry.representations().next();
             entry.version().0 + one.map_or(0, |one| one.octets_len() as u64)
         }
-        Lookup::Absent | Lookup::Unknown => 0,
+        Lookup::Absent | Lookup::Unknown | Lookup::NotReady => 0,
     }
 }

@@ -93,7 +93,7 @@ impl Catalog {
         match self.database_time() {
             Some(now) if now < at => Lookup::Hit(entry),
             Some(_) => Lookup::Absent,
-            None => Lookup::Unknown,
+            None => Lookup::NotReady,
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the cache reports back: weights, and that something was evicted.
+//! What the cache asks and reports: weights, what may be evicted, and what was.
 
 use std::sync::{
     Arc,
@@ -7,7 +7,7 @@ use std::sync::{
 
 use quick_cache::{Lifecycle, Weighter};
 
-use super::key::EntryKey;
+use super::{key::EntryKey, partial::Partial};
 use crate::entry::Entry;
 
 /// Counts of what the catalog holds. Relaxed: each is right on its own, not with the others.
@@ -15,16 +15,22 @@ use crate::entry::Entry;
 pub(super) struct Counts {
     pub(super) documents: AtomicU64,
     pub(super) tombstones: AtomicU64,
+    /// What all of them cost, in octets.
+    pub(super) bytes: AtomicU64,
     pub(super) evictions: AtomicU64,
 }
 
 impl Counts {
     pub(super) fn add(&self, entry: &Entry) {
         self.count_of(entry).fetch_add(1, Ordering::Relaxed);
+        self.bytes
+            .fetch_add(entry.bytes() as u64, Ordering::Relaxed);
     }
 
     pub(super) fn remove(&self, entry: &Entry) {
         self.count_of(entry).fetch_sub(1, Ordering::Relaxed);
+        self.bytes
+            .fetch_sub(entry.bytes() as u64, Ordering::Relaxed);
     }
 
     fn count_of(&self, entry: &Entry) -> &AtomicU64 {
@@ -46,16 +52,24 @@ impl Weighter<EntryKey, Entry> for Bytes {
     }
 }
 
-/// Counts evictions.
+/// Says what may be evicted, and counts what is.
 #[derive(Debug, Clone)]
-pub(super) struct CountEvictions(pub(super) Arc<Counts>);
+pub(super) struct Evicting {
+    pub(super) counts: Arc<Counts>,
+    pub(super) partial: Arc<Partial>,
+}
 
-impl Lifecycle<EntryKey, Entry> for CountEvictions {
+impl Lifecycle<EntryKey, Entry> for Evicting {
     type RequestState = ();
+
+    fn is_pinned(&self, _key: &EntryKey, val: &Entry) -> bool {
+        !self.partial.may_lack(val.position())
+    }
 
     // Not `on_evict`: the cache calls that for replaced values as well.
     fn before_evict(&self, _state: &mut (), _key: &EntryKey, val: &mut Entry) {
-        self.0.evictions.fetch_add(1, Ordering::Relaxed);
-        self.0.remove(val);
+        self.partial.begin();
+        self.counts.evictions.fetch_add(1, Ordering::Relaxed);
+        self.counts.remove(val);
     }
 }

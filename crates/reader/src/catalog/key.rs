@@ -16,6 +16,14 @@ pub struct KeyRef<'a> {
     id: &'a [u8],
 }
 
+impl KeyRef<'_> {
+    /// The key itself, if it is one.
+    pub fn to_key(self) -> Option<ResourceKey> {
+        let collection = str::from_utf8(self.collection).ok()?;
+        ResourceKey::parse(collection, str::from_utf8(self.id).ok()?).ok()
+    }
+}
+
 impl<'a> From<&'a ResourceKey> for KeyRef<'a> {
     fn from(key: &'a ResourceKey) -> Self {
         (key.collection(), key.id()).into()

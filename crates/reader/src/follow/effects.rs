@@ -15,9 +15,13 @@ use crate::{
 impl Driver {
     pub(super) fn carry_out(&mut self, effects: &mut Vec<Effect>) {
         for effect in effects.drain(..) {
+            self.overtake_fetches(&effect);
             match effect {
                 Effect::Apply(envelope, seen_by) => {
                     self.following.catalog.apply(&envelope, seen_by);
+                }
+                Effect::ApplyLocal(envelope) => {
+                    self.following.catalog.apply_local(&envelope);
                 }
                 Effect::Repair(envelope, mark, held) => self.repair(&envelope, mark, held),
                 Effect::DropUnseen(attempt, floor) => {

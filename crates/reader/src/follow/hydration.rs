@@ -14,7 +14,7 @@ use crate::{
 
 /// Buckets that may wait between the bus, which reads ahead, and the machine. Each has some 512
 /// documents.
-const BUCKETS_AHEAD: usize = 4;
+const BUCKETS_AHEAD: usize = 2;
 
 /// Reads one snapshot and tells the machine of it, over one connection made for it. Waits while
 /// the machine has not taken what it was told.

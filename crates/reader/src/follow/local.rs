@@ -185,14 +185,15 @@ impl Driver {
         let Some(keeping) = self.keeper.keeping.clone() else {
             return false;
         };
+        let catalog = self.following.catalog.catalog().clone();
         let tip = self.replica.tip().filter(|tip| {
             let is_new = self.keeper.position != Some(tip.position);
-            is_new && self.replica.is_settled() && !self.replica.is_local()
+            let is_whole = self.replica.is_settled() && !catalog.is_partial();
+            is_new && is_whole && !self.replica.is_local()
         });
         let Some(tip) = tip else {
             return false;
         };
-        let catalog = self.following.catalog.catalog().clone();
         let now = Instant::now();
         let taken_at = wall_clock();
         let confirmed_at = self.replica.confirmed_at().map(|at| self.started + at);

@@ -11,8 +11,10 @@ pub enum ReadOutcome {
     NotModified,
     /// 404: there is no such document.
     Absent,
-    /// 503: the catalog is not ready, or the document is not in memory.
+    /// 503: the catalog is not ready.
     NotReady,
+    /// 503: the document is not in memory, and could not be fetched.
+    Unfetched,
     /// 503: the position asked for was not reached in time.
     Behind,
     /// Any other 4xx: no such route, wrong method, malformed or too long.
@@ -28,6 +30,7 @@ pub struct ReadCounters {
     not_modified: AtomicU64,
     absent: AtomicU64,
     not_ready: AtomicU64,
+    unfetched: AtomicU64,
     behind: AtomicU64,
     bad_request: AtomicU64,
 }
@@ -43,6 +46,8 @@ pub struct ReadCounts {
     pub absent: u64,
     /// See [`ReadOutcome::NotReady`].
     pub not_ready: u64,
+    /// See [`ReadOutcome::Unfetched`].
+    pub unfetched: u64,
     /// See [`ReadOutcome::Behind`].
     pub behind: u64,
     /// See [`ReadOutcome::BadRequest`].
@@ -57,6 +62,7 @@ impl ReadCounters {
             ReadOutcome::NotModified => &self.not_modified,
             ReadOutcome::Absent => &self.absent,
             ReadOutcome::NotReady => &self.not_ready,
+            ReadOutcome::Unfetched => &self.unfetched,
             ReadOutcome::Behind => &self.behind,
             ReadOutcome::BadRequest => &self.bad_request,
         };
@@ -70,6 +76,7 @@ impl ReadCounters {
             (&self.not_modified, counts.not_modified),
             (&self.absent, counts.absent),
             (&self.not_ready, counts.not_ready),
+            (&self.unfetched, counts.unfetched),
             (&self.behind, counts.behind),
             (&self.bad_request, counts.bad_request),
         ];
@@ -87,6 +94,7 @@ impl ReadCounters {
             sum.not_modified += one.not_modified.load(Ordering::Relaxed);
             sum.absent += one.absent.load(Ordering::Relaxed);
             sum.not_ready += one.not_ready.load(Ordering::Relaxed);
+            sum.unfetched += one.unfetched.load(Ordering::Relaxed);
             sum.behind += one.behind.load(Ordering::Relaxed);
             sum.bad_request += one.bad_request.load(Ordering::Relaxed);
         }

@@ -5,7 +5,8 @@
 //! [`service::target`], from segments as they stand in the URL.
 //!
 //! Budget on top of [`respond`](super::respond): an allocation where the key must be decoded. Only requests that bear
-//! `Pressrun-At-Least` are awaited; see [`at_least`].
+//! `Pressrun-At-Least` are awaited, see [`at_least`], and those for what is not in memory, see
+//! [`fetch`](crate::fetch).
 
 use std::{convert::Infallible, fmt, future, sync::Arc};
 
@@ -32,6 +33,7 @@ use super::{
 };
 use crate::{
     catalog::Catalog,
+    fetch::{ATTEMPTS_MAX, Fetched, Fetcher},
     reached::{self, Reached},
 };
 
@@ -49,6 +51,8 @@ pub struct DataPlane {
     is_draining: DrainCheck,
     counters: Arc<ReadCounters>,
     reached: Reached,
+    /// None where the set is always whole.
+    fetcher: Option<Fetcher>,
     repeated: Arc<Repeated>,
 }
 
@@ -56,8 +60,12 @@ pub struct DataPlane {
 struct Repeated {
     absent: DataResponse,
     not_ready: DataResponse,
+    unknown: DataResponse,
     healthy: DataResponse,
 }
+
+/// Whether there is such a document is not known yet.
+struct Unknown;
 
 enum Route<'a> {
     Health,
@@ -78,6 +86,10 @@ impl DataPlane {
             Kind::NotReady,
             "this reader does not hold the documents yet",
         );
+        let unknown = Problem::new(
+            Kind::Unfetched,
+            "the document is not in memory and cannot be fetched now",
+        );
         let mut healthy = DataResponse::new(Full::from(r#"{"status":"healthy"}"#));
         for (name, value) in [
             (header::CONTENT_TYPE, "application/json"),
@@ -93,9 +105,11 @@ impl DataPlane {
             is_draining,
             counters,
             reached: reached::reached().1,
+            fetcher: None,
             repeated: Arc::new(Repeated {
                 absent: problem_response(absent),
                 not_ready: problem_response(not_ready),
+                unknown: problem_response(unknown),
                 healthy,
             }),
         }
@@ -105,6 +119,13 @@ impl DataPlane {
     #[must_use]
     pub fn reaching(self, reached: Reached) -> Self {
         Self { reached, ..self }
+    }
+
+    /// The same plane, for documents that are not in memory: this asks for them.
+    #[must_use]
+    pub fn fetching(self, fetcher: Fetcher) -> Self {
+        let fetcher = Some(fetcher);
+        Self { fetcher, ..self }
     }
 
     /// Answers one request that bears `Pressrun-At-Least`: as [`Self::answer`], but not before the
@@ -120,40 +141,76 @@ impl DataPlane {
             return self.answer(method, uri, headers);
         }
         let Err(problem) = at_least::wait(&self.reached, headers).await else {
-            return self.answer(method, uri, headers);
+            return self.answer_fetching(method, uri, headers).await;
         };
         self.counters.add(match problem.kind() {
             Kind::Behind => ReadOutcome::Behind,
             _ => ReadOutcome::BadRequest,
         });
-        let mut response = problem_response(problem);
-        if method == Method::HEAD {
-            *response.body_mut() = Full::default();
-        }
-        response
+        without_content_for(method, problem_response(problem))
     }
 
-    /// Answers one request at once. Its content, if it has any, is not looked at.
+    /// Answers one request at once. Its content, if it has any, is not looked at. A document that is
+    /// not in memory is refused.
     pub fn answer(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> DataResponse {
-        let mut response = match route(method, uri) {
+        match self.answer_at_once(method, uri, headers) {
+            Ok(response) => response,
+            Err(Unknown) => without_content_for(method, self.unfetched()),
+        }
+    }
+
+    /// Answers one request as [`Self::answer`] does, but fetches what is not in memory. Waits for
+    /// some seconds at most.
+    pub async fn answer_fetching(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> DataResponse {
+        // What was fetched may have gone again.
+        for _ in 0..ATTEMPTS_MAX {
+            if let Ok(response) = self.answer_at_once(method, uri, headers) {
+                return response;
+            }
+            let (Some(fetcher), Some(key)) = (&self.fetcher, document_key(method, uri)) else {
+                break;
+            };
+            match fetcher.fetch(key).await {
+                Fetched::Held => {}
+                Fetched::Absent => return without_content_for(method, self.absent()),
+                Fetched::Refused => break,
+            }
+        }
+        without_content_for(method, self.unfetched())
+    }
+
+    fn answer_at_once(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<DataResponse, Unknown> {
+        let response = match route(method, uri) {
             Ok(Route::Health) => self.health(),
-            Ok(Route::Document(Ok(key))) => self.read(&key, headers, method),
+            Ok(Route::Document(Ok(key))) => self.read(&key, headers, method)?,
             Ok(Route::Document(Err(problem))) | Err(problem) => self.refuse(problem),
         };
-        if method == Method::HEAD {
-            *response.body_mut() = Full::default();
-        }
-        response
+        Ok(without_content_for(method, response))
     }
 
-    fn read(&self, key: &Parts<'_>, headers: &HeaderMap, method: &Method) -> DataResponse {
+    fn read(
+        &self,
+        key: &Parts<'_>,
+        headers: &HeaderMap,
+        method: &Method,
+    ) -> Result<DataResponse, Unknown> {
         let answer = decide(
             &self.catalog,
             (&*key.0, &*key.1),
             || Preferences::parse(lines(headers, &header::ACCEPT_ENCODING)),
             lines(headers, &header::IF_NONE_MATCH),
         );
-        match answer {
+        Ok(match answer {
             Answer::Document(selected) => {
                 self.counters.add(ReadOutcome::Hit);
                 document(&self.cache_control, &selected, method)
@@ -163,8 +220,9 @@ impl DataPlane {
                 not_modified(&self.cache_control, &selected)
             }
             Answer::Absent => self.absent(),
-            Answer::Unknown => self.unknown(),
-        }
+            Answer::NotReady => self.not_ready(),
+            Answer::Unknown => return Err(Unknown),
+        })
     }
 
     /// Refuses a request that is wrong in itself.
@@ -180,9 +238,15 @@ impl DataPlane {
     }
 
     /// Says that the documents are not here yet.
-    pub(super) fn unknown(&self) -> DataResponse {
+    pub(super) fn not_ready(&self) -> DataResponse {
         self.counters.add(ReadOutcome::NotReady);
         self.repeated.not_ready.clone()
+    }
+
+    /// Says that the document is not in memory, and could not be fetched.
+    pub(super) fn unfetched(&self) -> DataResponse {
+        self.counters.add(ReadOutcome::Unfetched);
+        self.repeated.unknown.clone()
     }
 
     /// What documents bear.
@@ -198,6 +262,16 @@ impl DataPlane {
     /// The answer where the documents are not here yet.
     pub(crate) fn not_ready_response(&self) -> DataResponse {
         self.repeated.not_ready.clone()
+    }
+
+    /// The answer where a document is not in memory and cannot be fetched.
+    pub(crate) fn unfetched_response(&self) -> DataResponse {
+        self.repeated.unknown.clone()
+    }
+
+    /// Where this plane asks for what is not in memory.
+    pub(crate) fn fetcher(&self) -> Option<&Fetcher> {
+        self.fetcher.as_ref()
     }
 
     /// The position that this plane has reached.
@@ -235,6 +309,21 @@ impl fmt::Debug for DataPlane {
             .field("cache_control", &self.cache_control)
             .finish_non_exhaustive()
     }
+}
+
+fn without_content_for(method: &Method, mut response: DataResponse) -> DataResponse {
+    if method == Method::HEAD {
+        *response.body_mut() = Full::default();
+    }
+    response
+}
+
+/// The key of a read; none where the request is something else, or wrong.
+fn document_key(method: &Method, uri: &Uri) -> Option<ResourceKey> {
+    let Ok(Route::Document(Ok((collection, id)))) = route(method, uri) else {
+        return None;
+    };
+    ResourceKey::parse(&collection, &id).ok()
 }
 
 /// Finds the route, then checks the method, then the key: so 405 only where another method works.
@@ -291,8 +380,8 @@ fn document_segments(path: &str) -> Option<(&str, &str)> {
     (!id.contains('/')).then_some((collection, id))
 }
 
-/// The data plane as a service. It answers at once, unless a request bears `Pressrun-At-Least`. A
-/// router would box each request's future and content, and copy the plane.
+/// The data plane as a service. It answers at once, unless a request bears `Pressrun-At-Least` or
+/// is for what is not in memory. A router would box each request's future and content, and copy the plane.
 pub fn service(
     plane: DataPlane,
 ) -> impl Service<Request<Body>, Response = DataResponse, Error = Infallible, Future: Send>
@@ -310,7 +399,15 @@ pub fn service(
                 Ok(plane.answer_at_least(method, uri, headers).await)
             }));
         }
-        let response = plane.answer(request.method(), request.uri(), request.headers());
-        Either::Right(future::ready(Ok(response)))
+        let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+        if let Ok(response) = plane.answer_at_once(method, uri, headers) {
+            return Either::Right(Either::Left(future::ready(Ok(response))));
+        }
+        let plane = Arc::clone(&plane);
+        Either::Right(Either::Right(Box::pin(async move {
+            let (request, _content) = request.into_parts();
+            let (method, uri, headers) = (&request.method, &request.uri, &request.headers);
+            Ok(plane.answer_fetching(method, uri, headers).await)
+        })))
     })
 }

@@ -7,6 +7,8 @@
 //!
 //! `/digest/{collection}/{id}` asks for one document, as reads find it, and costs one look-up and
 //! a hash of its octets: the leader's auditor asks some dozens of times a second.
+//!
+//! A reader with a budget that the set has passed lists what it holds and gives no digests.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -31,6 +33,10 @@ use crate::{
     entry::{Entry, Prepared},
     status::StatusCell,
 };
+
+/// Of a part there is no digest that could equal the database's.
+const PARTIAL: &str =
+    "this reader does not hold all documents: only those held can be listed, by of";
 
 /// What the route works with.
 #[derive(Debug, Clone)]
@@ -67,10 +73,14 @@ async fn answer(State(digesting): State<Digesting>, uri: Uri) -> Response {
     let Some(position) = digesting.status.progress().position else {
         return not_ready("this reader does not hold the documents yet");
     };
+    let is_whole = question.listed.is_none();
+    if is_whole && digesting.catalog.is_partial() {
+        return not_ready(PARTIAL);
+    }
     let catalog = digesting.catalog.clone();
     let text = spawn_blocking(move || text(&catalog, position, &question)).await;
-    if digesting.catalog.evictions() > 0 {
-        return not_ready("this reader has evicted documents: it does not hold all of them");
+    if is_whole && digesting.catalog.is_partial() {
+        return not_ready(PARTIAL);
     }
     match text {
         Ok(text) => unstored("text/plain; charset=utf-8", text),
@@ -99,7 +109,9 @@ async fn answer_one(
     let entry = match digesting.catalog.lookup(&key) {
         Lookup::Hit(entry) => Some(entry),
         Lookup::Absent => None,
-        Lookup::Unknown => return not_ready("this reader cannot tell of this document"),
+        Lookup::Unknown | Lookup::NotReady => {
+            return not_ready("this reader cannot tell of this document");
+        }
     };
     let listing = Listing {
         position: entry

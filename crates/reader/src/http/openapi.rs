@@ -60,6 +60,7 @@ const REFUSALS: &[Kind] = &[
     Kind::UriTooLong,
     Kind::HeadersTooLarge,
     Kind::NotReady,
+    Kind::Unfetched,
     Kind::Behind,
     Kind::TooManyConnections,
 ];

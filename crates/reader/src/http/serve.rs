@@ -29,8 +29,10 @@ pub enum Answer {
     NotModified(Selected),
     /// There is no such document.
     Absent,
-    /// Whether there is such a document is not known.
+    /// The document is not in memory; whether there is one is not known.
     Unknown,
+    /// The documents are not here yet.
+    NotReady,
 }
 
 /// One representation of an entry, which it keeps alive.
@@ -87,6 +89,7 @@ pub fn decide<'a, 'b>(
         Lookup::Hit(entry) => entry,
         Lookup::Absent => return Answer::Absent,
         Lookup::Unknown => return Answer::Unknown,
+        Lookup::NotReady => return Answer::NotReady,
     };
     let mut representations = entry.representations();
     // Most documents are too short to be coded: identity is what is left, whatever is acceptable.

@@ -89,7 +89,8 @@ impl Yardsticks {
         let entry = match self.plane.catalog().lookup(key) {
             Lookup::Hit(entry) => entry,
             Lookup::Absent => return self.plane.absent(),
-            Lookup::Unknown => return self.plane.unknown(),
+            Lookup::Unknown => return self.plane.unfetched(),
+            Lookup::NotReady => return self.plane.not_ready(),
         };
         let Some(identity) = entry.representations().next() else {
             return self.plane.absent();

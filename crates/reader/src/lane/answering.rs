@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shared::Position;
+use shared::{Position, ResourceKey};
 
 use super::{
     compose::{self, Composer},
@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     catalog::{Catalog, KeyRef},
+    fetch::Fetched,
     http::{
         counters::{ReadCounters, ReadCounts},
         data::DataPlane,
@@ -43,6 +44,9 @@ struct Answers {
     counts: ReadCounts,
     /// Used again with each call.
     out: Vec<u8>,
+    /// What became of the fetch that the next request has waited for.
+    fetched: Option<Fetched>,
+    unknown: Option<ResourceKey>,
 }
 
 /// Why [`Answering::answer`] came to its end.
@@ -54,6 +58,8 @@ pub(crate) enum Stop {
     Other,
     /// What was answered must be sent first.
     Full,
+    /// What follows is for a document that is not in memory; see [`Answering::take_unknown`].
+    Unknown,
 }
 
 /// What came of some octets.
@@ -79,9 +85,12 @@ impl Answering {
                     plane.cache_control().clone(),
                     plane.absent_response(),
                     plane.not_ready_response(),
+                    plane.unfetched_response(),
                 ),
                 counts: ReadCounts::default(),
                 out: Vec::new(),
+                fetched: None,
+                unknown: None,
             },
             counters,
         }
@@ -95,6 +104,17 @@ impl Answering {
     /// Tells the admin plane of everything counted so far.
     pub(crate) fn publish_counts(&self) {
         self.counters.publish(&self.answers.counts);
+    }
+
+    /// The document at which [`Stop::Unknown`] stopped.
+    pub(super) fn take_unknown(&mut self) -> Option<ResourceKey> {
+        self.answers.unknown.take()
+    }
+
+    /// What became of the fetch that the first request of the next [`Self::answer`] has waited for,
+    /// if it has.
+    pub(super) fn set_fetched(&mut self, fetched: Option<Fetched>) {
+        self.answers.fetched = fetched;
     }
 
     /// The answers to what was given to [`Self::answer`] last.
@@ -128,7 +148,12 @@ impl Answering {
                     answered.stop = Stop::Other;
                     break;
                 }
+                First::Unknown => {
+                    answered.stop = Stop::Unknown;
+                    break;
+                }
             }
+            self.answers.fetched = None;
             if answered.content.is_some() {
                 answered.stop = Stop::Full;
                 break;
@@ -149,8 +174,10 @@ impl Answering {
             if !has_reached(&self.reached, &fields) {
                 return First::Other;
             }
-            let content = self.answers.write((collection, id), false, &fields);
-            return First::Answered(len + section_len, content);
+            return match self.answers.write((collection, id), false, &fields) {
+                Ok(content) => First::Answered(len + section_len, content),
+                Err(Unknown) => First::Unknown,
+            };
         }
         let (plain, len) = match front(octets) {
             Front::Plain(plain, len) => (plain, len),
@@ -165,8 +192,10 @@ impl Answering {
             return First::Other;
         }
         let key = (&*plain.key.0, &*plain.key.1);
-        let content = self.answers.write(key, plain.is_head, &plain.fields);
-        First::Answered(len, content)
+        match self.answers.write(key, plain.is_head, &plain.fields) {
+            Ok(content) => First::Answered(len, content),
+            Err(Unknown) => First::Unknown,
+        }
     }
 }
 
@@ -176,7 +205,12 @@ enum First {
     Answered(usize, Option<LeftContent>),
     Partial,
     Other,
+    /// Its document is not in memory.
+    Unknown,
 }
+
+/// The document is not in memory.
+struct Unknown;
 
 /// Reads that have to wait, or ask for no position, are not for a lane.
 fn has_reached(reached: &Reached, fields: &Fields<'_>) -> bool {
@@ -194,11 +228,12 @@ impl Answers {
         key: impl Into<KeyRef<'a>>,
         is_head: bool,
         fields: &Fields<'_>,
-    ) -> Option<LeftContent> {
+    ) -> Result<Option<LeftContent>, Unknown> {
+        let key = key.into();
         let preferences = || fields.preferences;
         let answer = decide(&self.catalog, key, preferences, fields.if_none_match);
         let out = &mut self.out;
-        match answer {
+        Ok(match answer {
             Answer::Document(selected) => {
                 self.counts.hit += 1;
                 let content = self.composer.document(&selected, is_head, out);
@@ -215,10 +250,35 @@ impl Answers {
                 self.composer.absent(is_head, out);
                 None
             }
-            Answer::Unknown => {
+            Answer::NotReady => {
                 self.counts.not_ready += 1;
                 self.composer.not_ready(is_head, out);
                 None
+            }
+            Answer::Unknown => {
+                self.write_unknown(key, is_head)?;
+                None
+            }
+        })
+    }
+
+    /// The answer where the document is not in memory, if there can be one.
+    #[cold]
+    fn write_unknown(&mut self, key: KeyRef<'_>, is_head: bool) -> Result<(), Unknown> {
+        match self.fetched {
+            Some(Fetched::Absent) => {
+                self.counts.absent += 1;
+                self.composer.absent(is_head, &mut self.out);
+                Ok(())
+            }
+            Some(Fetched::Refused) => {
+                self.counts.unfetched += 1;
+                self.composer.unfetched(is_head, &mut self.out);
+                Ok(())
+            }
+            Some(Fetched::Held) | None => {
+                self.unknown = key.to_key();
+                Err(Unknown)
             }
         }
     }

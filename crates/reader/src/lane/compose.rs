@@ -136,14 +136,16 @@ pub(super) struct Composer {
     expiring: Documents,
     absent: Repeated,
     not_ready: Repeated,
+    unfetched: Repeated,
 }
 
 impl Composer {
-    /// `absent` and `not_ready` are the answers where there is no document. No date is set yet.
+    /// `absent`, `not_ready` and `unfetched` are the answers where there is no document. No date is set yet.
     pub(super) fn new(
         cache_control: CacheControl,
         absent: DataResponse,
         not_ready: DataResponse,
+        unfetched: DataResponse,
     ) -> Self {
         Self {
             lasting: Documents::new(Some(cache_control.as_bytes())),
@@ -151,13 +153,15 @@ impl Composer {
             cache_control,
             absent: Repeated::of(absent),
             not_ready: Repeated::of(not_ready),
+            unfetched: Repeated::of(unfetched),
         }
     }
 
     /// To be called when the second changes.
     pub(super) fn set_date(&mut self, date: &str) {
         let documents = self.lasting.all_mut().chain(self.expiring.all_mut());
-        let repeated = [&mut self.absent.head, &mut self.not_ready.head];
+        let repeated = [&mut self.absent, &mut self.not_ready, &mut self.unfetched];
+        let repeated = repeated.map(|one| &mut one.head);
         for beginning in documents.chain(repeated) {
             beginning.set_date(date);
         }
@@ -203,6 +207,11 @@ impl Composer {
     /// 503.
     pub(super) fn not_ready(&self, is_head: bool, out: &mut Vec<u8>) {
         self.not_ready.write(is_head, out);
+    }
+
+    /// 503, of one document.
+    pub(super) fn unfetched(&self, is_head: bool, out: &mut Vec<u8>) {
+        self.unfetched.write(is_head, out);
     }
 
     fn documents(&self, selected: &Selected) -> &Documents {

@@ -18,7 +18,10 @@ use rustix::{
 use service::server::{Intake, Late, Slot};
 
 use super::sections::Place;
-use crate::entry::Content;
+use crate::{
+    entry::Content,
+    fetch::{ATTEMPTS_MAX, Fetched},
+};
 
 /// What a connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub(super) enum Stage {
     Head,
     /// The client does not take its answers.
     Blocked,
+    /// The document asked for next is being fetched, by this number.
+    Parked(u64),
 }
 
 /// A connection, and since when it does what it does.
@@ -48,6 +53,10 @@ pub(super) struct Connection {
     unsent: Vec<u8>,
     /// To be sent after `unsent`.
     content: Option<LeftContent>,
+    /// What became of the fetch that the next request waited for.
+    pub(super) fetched: Option<Fetched>,
+    /// Fetches that the next request has waited for.
+    fetches: u32,
 }
 
 /// Content that is written from where it lies.
@@ -86,6 +95,8 @@ impl Connection {
             unanswered: Vec::new(),
             unsent: Vec::new(),
             content: None,
+            fetched: None,
+            fetches: 0,
         }
     }
 
@@ -99,6 +110,32 @@ impl Connection {
 
     pub(super) fn is_blocked(&self) -> bool {
         self.stage == Stage::Blocked
+    }
+
+    pub(super) fn is_parked(&self) -> bool {
+        matches!(self.stage, Stage::Parked(_))
+    }
+
+    /// Whether the next request may wait for one more fetch: what was fetched may go again at
+    /// once, but not for ever.
+    pub(super) fn may_wait(&self) -> bool {
+        self.fetches < ATTEMPTS_MAX
+    }
+
+    /// The next request waits for this fetch.
+    pub(super) fn park(&mut self, fetch: u64) {
+        self.stage = Stage::Parked(fetch);
+        self.fetches += 1;
+    }
+
+    /// A fetch has ended. Whether it is the one that the next request waits for.
+    pub(super) fn unpark(&mut self, fetch: u64, fetched: Fetched) -> bool {
+        let waits = self.stage == Stage::Parked(fetch);
+        if waits {
+            self.stage = Stage::Head;
+            self.fetched = Some(fetched);
+        }
+        waits
     }
 
     /// Moves what was read and not answered to the front of `buffer`, and says how much it was.
@@ -176,6 +213,9 @@ impl Connection {
     /// Notes that so many requests were answered, and what is left of the octets read.
     pub(super) fn note(&mut self, answered: u64, unanswered: &[u8], now: Instant) {
         self.answered += answered;
+        if answered > 0 {
+            self.fetches = 0;
+        }
         self.unanswered.extend_from_slice(unanswered);
         let stage = match self.stage {
             Stage::Blocked => return,
@@ -198,6 +238,8 @@ impl Connection {
             Stage::Waiting => (limits.idle_timeout, Late::Silent),
             Stage::Head => (limits.head_timeout, Late::Head),
             Stage::Blocked => (limits.write_timeout, Late::Blocked),
+            // The fetch has a limit of its own.
+            Stage::Parked(_) => return None,
         };
         (now.saturating_duration_since(self.since) >= limit).then_some(late)
     }

@@ -22,6 +22,7 @@ use super::{
     clock::Clock,
     connection::Connection,
     latency::LatencyHistogram,
+    parking::Parking,
     turn::{self, Next, Turn},
 };
 
@@ -57,6 +58,8 @@ pub(super) struct Lane {
     intake: Intake,
     connections: Slab<Connection>,
     answering: Answering,
+    /// None where everything is in memory.
+    parking: Option<Parking>,
     latency: LatencyHistogram,
     /// Answered since the clock was looked at last.
     untimed: u64,
@@ -78,6 +81,7 @@ impl Lane {
         mut listener: TcpListener,
         intake: Intake,
         answering: Answering,
+        parking: Option<Parking>,
         latency: LatencyHistogram,
     ) -> io::Result<Self> {
         poll.registry()
@@ -89,6 +93,7 @@ impl Lane {
             intake,
             connections: Slab::new(),
             answering,
+            parking,
             latency,
             untimed: 0,
             sweep_at: clock.now() + SWEEP_INTERVAL,
@@ -164,7 +169,7 @@ impl Lane {
     fn on_token(&mut self, token: Token) {
         match token {
             LISTENER => self.accept(),
-            WAKE => {}
+            WAKE => self.unpark(),
             Token(id) => self.on_connection(id),
         }
     }
@@ -281,6 +286,7 @@ impl Lane {
             _ if self.phase != Phase::Serving && !is_blocked => {
                 self.connections.remove(id).hand_over(&self.intake);
             }
+            Next::Fetch => self.park(id),
             Next::Again => self.again.push(Token(id)),
             Next::Wait => {}
         }
@@ -291,6 +297,27 @@ impl Lane {
             self.latency
                 .record(self.clock.now().elapsed(), self.untimed);
             self.untimed = 0;
+        }
+    }
+
+    /// Lets a connection wait for a document; where too many do, the server refuses it.
+    fn park(&mut self, id: usize) {
+        let key = self.answering.take_unknown();
+        let asked = self.parking.as_mut().zip(key);
+        let fetch = asked.and_then(|(parking, key)| parking.ask(id, key));
+        match (fetch, self.connections.get_mut(id)) {
+            (Some(fetch), Some(connection)) => connection.park(fetch),
+            _ => self.connections.remove(id).hand_over(&self.intake),
+        }
+    }
+
+    /// Gives those a turn whose documents have come. They may have gone to the server meanwhile.
+    fn unpark(&mut self) {
+        while let Some(arrived) = self.parking.as_ref().and_then(Parking::next) {
+            let waiting = self.connections.get_mut(arrived.place);
+            if waiting.is_some_and(|one| one.unpark(arrived.fetch, arrived.fetched)) {
+                self.again.push(Token(arrived.place));
+            }
         }
     }
 

@@ -16,6 +16,8 @@ pub(super) enum Next {
     Again,
     /// What it has read is no plain request.
     HandOver,
+    /// The document that it asks for next is not in memory.
+    Fetch,
     Close,
 }
 
@@ -49,6 +51,9 @@ pub(super) fn take(
         answered: 0,
         next: Next::Wait,
     };
+    if connection.is_parked() {
+        return Ok(waiting);
+    }
     if connection.is_blocked() && connection.send_rest(now)? == Sent::Part {
         return Ok(waiting);
     }
@@ -68,6 +73,7 @@ pub(super) fn take(
         };
         return Ok(Turn { next, ..waiting });
     }
+    answering.set_fetched(connection.fetched.take());
     let answered = answering.answer(&buffer[..filled], connection.place_mut());
     let sent = match answering.out() {
         [] => Sent::All,
@@ -78,7 +84,8 @@ pub(super) fn take(
     let next = match (sent, answered.stop) {
         // An event tells when the client has taken some of it.
         (Sent::Part, _) => Next::Wait,
-        (Sent::All, Stop::Other) => Next::HandOver,
+        (Sent::All, Stop::Unknown) if connection.may_wait() => Next::Fetch,
+        (Sent::All, Stop::Other | Stop::Unknown) => Next::HandOver,
         (Sent::All, Stop::Full) => Next::Again,
         (Sent::All, Stop::Partial) => match read {
             // The server knows what to make of half a request.

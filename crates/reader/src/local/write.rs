@@ -97,7 +97,7 @@ fn write_whole(
         output.items += 1;
         output.pause(pace, cancel)
     })?;
-    if catalog.evictions() > 0 {
+    if catalog.is_partial() {
         return Err(LocalError::Partial);
     }
     let items = output.items;

@@ -24,7 +24,7 @@ pub(super) struct Hydrating {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Begun {
     /// Everything at or below it is in what is read after it.
-    floor: Tip,
+    pub(super) floor: Tip,
     /// What the bus said of its snapshot; none where a writer sends it.
     meta: Option<Meta>,
 }

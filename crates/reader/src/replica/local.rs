@@ -78,8 +78,7 @@ impl Replica {
         effects: &mut Vec<Effect>,
     ) {
         if self.local_of(attempt).is_some() {
-            let apply = |envelope| Effect::Apply(envelope, None);
-            effects.extend(envelopes.into_iter().map(apply));
+            effects.extend(envelopes.into_iter().map(Effect::ApplyLocal));
         }
     }
 

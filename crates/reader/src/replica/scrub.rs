@@ -50,6 +50,11 @@ impl Scrubbing {
         }
     }
 
+    /// What the keys bear that the pass under way has seen.
+    pub(super) fn mark(&self) -> Option<Hydration> {
+        self.pass.as_ref().map(|pass| pass.mark)
+    }
+
     pub(super) fn abandon_pass(&mut self) {
         self.pass = None;
     }

@@ -24,6 +24,8 @@ fn only_the_bus_must_be_named() {
     assert_eq!(config.reader.cache_control, "no-cache");
     let cores = std::thread::available_parallelism().unwrap();
     assert_eq!(config.reader.threads, cores);
+    assert_eq!(config.reader.catalog_bytes_max, None);
+    assert_eq!(config.reader.catalog_fetches_max, 5000);
     assert_eq!(config.redis_url.expose(), REDIS.1);
     assert_eq!(config.process.drain_delay, Duration::from_secs(5));
     assert_eq!(config.process.shutdown_grace, Duration::from_secs(10));
@@ -112,6 +114,14 @@ fn limits_hold_at_the_limit_and_not_one_past_it() {
         ("READER_THREADS", "1", true),
         ("READER_THREADS", "1024", true),
         ("READER_THREADS", "1025", false),
+        ("CATALOG_BYTES_MAX", "8MiB", true),
+        ("CATALOG_BYTES_MAX", "8388607B", false),
+        ("CATALOG_BYTES_MAX", "1024TiB", true),
+        ("CATALOG_BYTES_MAX", "1025TiB", false),
+        ("CATALOG_FETCHES_MAX", "1", true),
+        ("CATALOG_FETCHES_MAX", "0", false),
+        ("CATALOG_FETCHES_MAX", "1000000", true),
+        ("CATALOG_FETCHES_MAX", "1000001", false),
         ("READER_ID", longest.as_str(), true),
         ("READER_ID", &format!("{longest}x"), false),
         ("READER_ID", "é", false),

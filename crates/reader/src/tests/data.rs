@@ -254,6 +254,7 @@ fn each_read_is_counted_once() {
         absent: 1,
         behind: 0,
         not_ready: 1,
+        unfetched: 0,
         bad_request: 2,
     };
     assert_eq!(

@@ -79,7 +79,7 @@ async fn before_any_heartbeat_nobody_knows_whether_a_document_has_expired() {
     let (catalog, mut writer) = holding();
     writer.apply(&put("posts/b", 2, "{}"), None);
     assert_eq!(catalog.database_time(), None);
-    assert!(matches!(catalog.lookup(KEY), Lookup::Unknown));
+    assert!(matches!(catalog.lookup(KEY), Lookup::NotReady));
     assert!(matches!(catalog.lookup("posts/b"), Lookup::Hit(_)));
 }
 
@@ -188,6 +188,7 @@ async fn heartbeats_tell_the_time() {
     let following = tokio::spawn(follow(Following {
         bus: Arc::new(bus.clone()),
         catalog: writer,
+        asked: crate::fetch::Asked::nothing(),
         status: StatusCell::new("r", catalog.clone(), progress),
         reaching: crate::reached::reached().0,
         writer: None,

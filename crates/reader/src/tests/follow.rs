@@ -2,6 +2,7 @@
 //! nothing here depends on how fast the machine is.
 
 mod boot;
+mod bounded;
 mod changes;
 mod epochs;
 mod frames;
@@ -21,9 +22,9 @@ use tokio::{
     time::Instant,
 };
 
-use super::empty;
 use crate::{
-    catalog::{Catalog, Lookup},
+    catalog::{Catalog, CatalogConfig, Lookup, catalog},
+    fetch::Asked,
     follow::{Following, WriterSource, follow},
     reached,
     replica::{State, Timing},
@@ -58,20 +59,35 @@ impl World {
 
     /// The same, with writers to ask.
     fn with_writer(origin: Origin, writers: Option<WriterSource>) -> Self {
-        let (mut world, following) = Self::before(origin, writers);
+        Self::start(origin, writers, Asked::nothing(), None)
+    }
+
+    fn start(
+        origin: Origin,
+        writers: Option<WriterSource>,
+        asked: Asked,
+        bytes_max: Option<u64>,
+    ) -> Self {
+        let (mut world, following) = Self::before(origin, writers, asked, bytes_max);
         world.tasks.spawn(follow(following));
         world
     }
 
     /// The same, before the reader begins.
-    fn before(origin: Origin, writers: Option<WriterSource>) -> (Self, Following) {
-        let (catalog, writer) = empty();
+    fn before(
+        origin: Origin,
+        writers: Option<WriterSource>,
+        asked: Asked,
+        bytes_max: Option<u64>,
+    ) -> (Self, Following) {
+        let (catalog, writer) = catalog(CatalogConfig { bytes_max });
         let progress = Progress::new(State::Connecting.as_str(), "memory");
         let status = StatusCell::new(READER, catalog.clone(), progress);
         let bus = origin.bus().clone();
         let following = Following {
             bus: std::sync::Arc::new(bus.clone()),
             catalog: writer,
+            asked,
             status: status.clone(),
             reaching: reached::reached().0,
             source: "memory",
@@ -159,7 +175,8 @@ impl World {
                 Some(String::from_utf8(body.octets().to_vec()).expect("text"))
             }
             Lookup::Absent => None,
-            Lookup::Unknown => panic!("posts/{id} is not known: the reader is not ready"),
+            Lookup::Unknown => panic!("posts/{id} is not held by a set without a budget"),
+            Lookup::NotReady => panic!("posts/{id} is not known: the reader is not ready"),
         }
     }
 

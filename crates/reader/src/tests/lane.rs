@@ -5,6 +5,7 @@ mod differential;
 mod ends;
 mod http2;
 mod line;
+mod parked;
 mod pipeline;
 mod request;
 mod sections;
@@ -29,6 +30,7 @@ use tokio::runtime::{self, Runtime};
 use super::{at, holding, put, put_coded};
 use crate::{
     catalog::{Catalog, CatalogWriter},
+    fetch::Fetcher,
     http::{
         counters::{ReadCounters, ReadCounts},
         data::{DataPlane, service},
@@ -63,7 +65,7 @@ struct Pair {
     uncommon: Arc<ReadCounters>,
     thread: Option<JoinHandle<std::io::Result<()>>>,
     reaching: Reaching,
-    _writer: CatalogWriter,
+    writer: CatalogWriter,
     runtime: Option<Runtime>,
 }
 
@@ -84,7 +86,14 @@ impl Pair {
     }
 
     fn with(limits: Limits) -> Self {
-        let (catalog, writer) = documents();
+        Self::over(documents(), limits, None)
+    }
+
+    fn over(
+        (catalog, writer): (Catalog, CatalogWriter),
+        limits: Limits,
+        fetcher: Option<Fetcher>,
+    ) -> Self {
         let lifecycle = Lifecycle::new(Duration::ZERO, PATIENCE);
         let uncommon = Arc::<ReadCounters>::default();
         let (reaching, reached) = reached();
@@ -97,6 +106,10 @@ impl Pair {
             Arc::clone(&uncommon),
         )
         .reaching(reached);
+        let plane = match fetcher {
+            Some(fetcher) => plane.fetching(fetcher),
+            None => plane,
+        };
         let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -129,7 +142,7 @@ impl Pair {
             uncommon,
             thread: Some(spawned.thread),
             reaching,
-            _writer: writer,
+            writer,
             runtime: Some(runtime),
         }
     }

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::{at, at_epoch, delete, holding, put, put_at, put_coded};
 use crate::{
-    catalog::Catalog,
+    catalog::{Applied, Catalog, CatalogConfig, catalog},
     entry::Entry,
     local::{Header, LocalError, LocalSnapshot, Pace, elapsed, origin_of, write},
     replica::Tip,
@@ -330,4 +330,20 @@ fn wall_clock_that_went_back_tells_no_age() {
         elapsed(Timestamp(5), Timestamp(5)),
         Some(std::time::Duration::ZERO)
     );
+}
+
+#[test]
+fn set_that_is_not_whole_is_not_written() {
+    let (directory, _file) = kept();
+    let (catalog, mut writer) = catalog(CatalogConfig {
+        bytes_max: Some(16 * 1024),
+    });
+    let documents = (1..=300).map(|one| put(&format!("posts/{one}"), one, "{}"));
+    let applied: Vec<Applied> = documents.map(|one| writer.apply_local(&one)).collect();
+    assert!(applied.contains(&Applied::LeftOut));
+    assert_eq!(catalog.evictions(), 0);
+    let refused = keep(directory.path(), &catalog, 300);
+    assert!(matches!(refused, Err(LocalError::Partial)), "{refused:?}");
+    let before = open(directory.path()).unwrap().expect("the one before");
+    assert_eq!(before.header().tip.position, at(4));
 }

@@ -5,7 +5,7 @@ use http::{StatusCode, header};
 
 use crate::{Kind, Problem};
 
-const KINDS: [(Kind, u16, &str); 22] = [
+const KINDS: [(Kind, u16, &str); 23] = [
     (Kind::MalformedRequest, 400, "malformed-request"),
     (Kind::Unauthorized, 401, "unauthorized"),
     (Kind::Forbidden, 403, "forbidden"),
@@ -26,6 +26,7 @@ const KINDS: [(Kind, u16, &str); 22] = [
     (Kind::CommitUnknown, 503, "commit-unknown"),
     (Kind::StoreUnavailable, 503, "store-unavailable"),
     (Kind::NotReady, 503, "not-ready"),
+    (Kind::Unfetched, 503, "unfetched"),
     (Kind::Behind, 503, "behind"),
     (Kind::TooManyConnections, 503, "too-many-connections"),
 ];

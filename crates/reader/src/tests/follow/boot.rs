@@ -43,7 +43,7 @@ async fn reader_is_not_ready_before_the_first_heartbeat() {
     assert!(!now.ready);
     assert!(matches!(
         world.catalog.lookup(("posts", "a")),
-        Lookup::Unknown
+        Lookup::NotReady
     ));
     assert_eq!(now.staleness_ms, None);
 

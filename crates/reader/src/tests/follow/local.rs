@@ -19,9 +19,11 @@ use tokio::{sync::oneshot, task::JoinHandle};
 use super::{Origin, World};
 use crate::{
     catalog::Lookup,
+    fetch::Asked,
     follow::{Keeping, follow_until},
     local::{Header, LocalConfig, LocalCounters, Pace, wall_clock, write},
     replica::Tip,
+    status::ReaderStatus,
     tests::{at, holding, put},
 };
 
@@ -38,7 +40,16 @@ struct Kept {
 
 impl Kept {
     fn start(origin: &Origin, directory: &Path, interval: Duration) -> Self {
-        let (world, following) = World::before(origin.clone(), None);
+        Self::bounded(origin, directory, interval, None)
+    }
+
+    fn bounded(
+        origin: &Origin,
+        directory: &Path,
+        interval: Duration,
+        bytes_max: Option<u64>,
+    ) -> Self {
+        let (world, following) = World::before(origin.clone(), None, Asked::nothing(), bytes_max);
         let counters = Arc::new(LocalCounters::default());
         let keeping = Keeping {
             config: LocalConfig {
@@ -198,6 +209,67 @@ async fn damaged_file_is_not_served() {
     reader.world.until_served("a", "first").await;
 }
 
+/// Room for some thirty of [`many`]'s.
+const BUDGET: u64 = 16 * 1024;
+
+const MANY: u64 = 300;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn file_larger_than_the_budget_leaves_misses_unknown_and_is_not_written_anew() {
+    let (directory, origin) = (tempfile::tempdir().unwrap(), many().await);
+    let mut whole = Kept::start(&origin, directory.path(), NEVER);
+    whole.world.lead();
+    whole.world.until_converged().await;
+    let mut world = whole.close().await;
+    world.stop_leading();
+    let file = directory.path().join("reader.snapshot");
+    let written = fs::read(&file).unwrap();
+    origin.bus().go_away();
+
+    let often = Duration::from_millis(50);
+    let mut reader = Kept::bounded(&origin, directory.path(), often, Some(BUDGET));
+
+    reader.world.until_ready().await;
+    let now = reader
+        .world
+        .until("it is local", |now| now.source == "local");
+    let now = now.await;
+    assert!(now.partial && 0 < now.entries && now.entries < MANY);
+    assert!(now.bytes <= BUDGET, "{}", now.bytes);
+    let id = |id: u64| format!("posts/{id}");
+    let of = |looked_up: fn(&Lookup) -> bool| {
+        let all = (0..MANY).map(|one| reader.world.catalog.lookup(&*id(one)));
+        u64::try_from(all.filter(looked_up).count()).unwrap()
+    };
+    assert_eq!(of(|one| matches!(one, Lookup::Hit(_))), now.entries);
+    assert_eq!(of(|one| matches!(one, Lookup::Unknown)), MANY - now.entries);
+
+    // It follows again, and long enough for a writing to be due.
+    origin.bus().come_back();
+    reader.world.lead();
+    origin.put("0", "second").await;
+    reader.world.until_converged().await;
+    reader.world.until_served("0", "second").await;
+    let fresh = |now: &ReaderStatus| now.source == "memory" && now.staleness_ms.is_some();
+    reader.world.until("it is fresh", fresh).await;
+    let counters = Arc::clone(&reader.counters);
+    reader.close().await;
+    for one in [&counters.written, &counters.failed] {
+        assert_eq!(one.load(Ordering::Relaxed), 0);
+    }
+    assert_eq!(fs::read(&file).unwrap(), written, "the whole one stays");
+}
+
+/// An origin of more documents than [`BUDGET`] has room for.
+async fn many() -> Origin {
+    let origin = Origin::new(bus::MemoryBus::new());
+    origin.rebuild().await;
+    for id in 0..MANY {
+        origin.put(&id.to_string(), "first").await;
+    }
+    origin
+}
+
 /// A reader of a file with a document that expires an hour after it was taken.
 async fn of_expiring(database_time: Option<Timestamp>, taken_at: Timestamp) -> Kept {
     let began = Timestamp(1_700_000_000_000_000);
@@ -239,5 +311,5 @@ async fn what_has_expired_since_the_file_was_taken_stays_away() {
     assert_eq!(back.world.now().snapshot_age_ms, None);
     let unknown = of_expiring(None, now).await;
     let looked_up = unknown.world.catalog.lookup("posts/expiring");
-    assert!(matches!(looked_up, Lookup::Unknown), "{looked_up:?}");
+    assert!(matches!(looked_up, Lookup::NotReady), "{looked_up:?}");
 }

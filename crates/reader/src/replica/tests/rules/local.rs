@@ -59,7 +59,7 @@ fn local_snapshot_is_read_where_nobody_has_answered_for_a_second() {
     assert!(
         effects
             .iter()
-            .any(|one| matches!(one, Effect::Apply(_, None)))
+            .any(|one| matches!(one, Effect::ApplyLocal(_)))
     );
     assert!(effects.contains(&Effect::SetReady(true)));
     assert_eq!(machine.sequence(), Some(5));
