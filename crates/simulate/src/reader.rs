@@ -8,13 +8,14 @@ mod bus_side;
 mod catalog;
 mod check;
 mod effects;
+mod fetch_side;
 mod inputs;
 mod local;
 mod writer_side;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use bus::{Build, Meta, Subscription};
+use bus::{Build, Lookup, Meta, Subscription};
 use futures_util::FutureExt;
 use reader::{
     catalog::Hydration,
@@ -30,6 +31,7 @@ use crate::{Rule, ground::Ground, history::Key};
 use catalog::Catalog;
 use check::Seen;
 use effects::Latest;
+use fetch_side::Flights;
 use local::Keeping;
 pub(crate) use local::LocalFile;
 use writer_side::WriterPages;
@@ -48,6 +50,7 @@ pub(crate) struct Reader {
     reaching: Reaching,
     reached: Reached,
     catalog: Catalog,
+    flights: Flights,
     is_ready: bool,
     subscription: Option<Subscription>,
     /// Until then it reaches nothing.
@@ -82,6 +85,12 @@ enum Event {
     Scrub(ScrubAttempt, u32, Option<Meta>),
     Probe(u64),
     ReportLost(Build, u32),
+    /// The bus is asked for a document.
+    Fetch(Key),
+    /// It has answered, if it has.
+    Fetched(Key, Option<Box<Lookup>>),
+    /// A read is answered with what was fetched.
+    Answer(Key, Position),
 }
 
 /// A hydration under way, or abandoned and not yet stopped.
@@ -110,9 +119,14 @@ struct Token {
 impl Reader {
     /// One that begins with this file, if it has to.
     pub(crate) fn start(ground: &Arc<Ground>, name: String, file: Option<LocalFile>) -> Self {
-        let (seed, has_writer) = {
+        let (seed, has_writer, room) = {
             let mut random = ground.random();
-            (random.u64(..), random.bool())
+            let room = [None, None, Some(2), Some(4)];
+            (
+                random.u64(..),
+                random.bool(),
+                room[random.usize(..room.len())],
+            )
         };
         let sources = if has_writer {
             Sources::BusAndWriter
@@ -131,7 +145,8 @@ impl Reader {
             replica,
             reaching,
             reached,
-            catalog: Catalog::default(),
+            catalog: Catalog::with_room(room),
+            flights: Flights::default(),
             is_ready: false,
             subscription: None,
             cut_until: Duration::ZERO,
@@ -216,6 +231,9 @@ impl Reader {
                     drop(bus::Follower::report_lost(bus, build, bucket).now_or_never());
                 }
             }
+            Event::Fetch(key) => self.fetch(key),
+            Event::Fetched(key, told) => self.fetched(key, told.map(|told| *told)),
+            Event::Answer(key, position) => self.answer_with(key, position),
         }
     }
 
@@ -271,6 +289,7 @@ impl Reader {
         });
         self.replica.step(now, input, &mut effects);
         self.carry_out(effects);
+        self.catalog.settle(self.replica.evictable());
         self.reaching.tell(self.replica.position());
         self.check();
     }

@@ -91,6 +91,8 @@ pub enum Rule {
     ReadyByNonce,
     /// A local snapshot's tip is noted before its documents are read.
     TipBeforeEntries,
+    /// A set that is not whole is not kept as a local snapshot.
+    WholeSetKept,
     /// A link mismatch, and a head behind the position, make a writer compare its history.
     DoubtAsked,
     /// A writer that is polled refuses to continue from another history.
@@ -99,6 +101,28 @@ pub enum Rule {
     WriterHeadFirst,
     /// A token read is answered by the position, not by the head heard of.
     TokenByPosition,
+    /// Nothing is evicted above the position, nor above the floor of a running hydration.
+    EvictedBelowLine,
+    /// A snapshot adds no keys to a set that is not whole.
+    SnapshotAddsNothing,
+    /// A miss in a set that is not whole is no absence.
+    MissesUnknown,
+    /// Reads that waited for a fetch look up again.
+    LookedUpAgain,
+    /// A fetch is of the reader's epoch.
+    FetchOfEpoch,
+    /// A fetch from an incomplete snapshot is not used.
+    FetchComplete,
+    /// A fetch from a bucket without its mark is not used.
+    FetchMarked,
+    /// A fetch from below the position is not used.
+    FetchNotBehind,
+    /// A fetch is not used if something was applied to its key meanwhile.
+    FetchNotOvertaken,
+    /// Nothing fetched is used while a hydration runs.
+    FetchNotHydrating,
+    /// Absence below the log's end is not believed.
+    AbsenceAboveLog,
 }
 
 impl Rule {
@@ -201,6 +225,7 @@ impl Rule {
         (Self::ReadyAtHead, "ready-at-head", ""),
         (Self::ReadyByNonce, "ready-by-nonce", ""),
         (Self::TipBeforeEntries, "tip-before-entries", ""),
+        (Self::WholeSetKept, "whole-set-kept", ""),
         (
             Self::DoubtAsked,
             "doubt-asked",
@@ -209,6 +234,25 @@ impl Rule {
         (Self::PollRefused, "poll-refused", ""),
         (Self::WriterHeadFirst, "writer-head-first", ""),
         (Self::TokenByPosition, "token-by-position", ""),
+        (Self::EvictedBelowLine, "evicted-below-line", ""),
+        (Self::SnapshotAddsNothing, "snapshot-adds-nothing", ""),
+        (Self::MissesUnknown, "misses-unknown", ""),
+        (Self::LookedUpAgain, "looked-up-again", ""),
+        (Self::FetchOfEpoch, "fetch-of-epoch", ""),
+        (Self::FetchComplete, "fetch-complete", ""),
+        (Self::FetchMarked, "fetch-marked", ""),
+        (Self::FetchNotBehind, "fetch-not-behind", ""),
+        (Self::FetchNotOvertaken, "fetch-not-overtaken", ""),
+        (
+            Self::FetchNotHydrating,
+            "fetch-not-hydrating",
+            "second line, behind the end of a hydration, which makes fetches void",
+        ),
+        (
+            Self::AbsenceAboveLog,
+            "absence-above-log",
+            "a reader that the log has passed: a write that comes late would follow the absence of its own deletion",
+        ),
     ];
 
     /// Its name on the command line.

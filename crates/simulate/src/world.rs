@@ -152,6 +152,10 @@ impl World {
             self.readers[index].ask(key, slot);
         }
         for reader in &mut self.readers {
+            if self.ground.happens(300) {
+                let key = self.ground.random().u8(..KEYS);
+                reader.look(key);
+            }
             reader.run();
         }
         let mut broken = self.readers.iter().filter_map(Reader::broken);

@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use reader::catalog::Hydration;
 use shared::{Change, Envelope, Link, Position};
 
-use crate::history::{Key, number};
+use crate::{
+    Rule,
+    ground::Ground,
+    history::{Key, number},
+};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
@@ -18,6 +22,12 @@ pub(crate) struct Held {
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
     held: BTreeMap<Key, Held>,
+    /// Entries that there is room for; none, where nothing is evicted.
+    room: Option<usize>,
+    /// Up to where entries may be evicted.
+    line: Option<Position>,
+    /// Whether a key that is not held may exist.
+    pub(crate) is_partial: bool,
     /// Rises with each change, so that nothing is checked twice.
     pub(crate) changes: u64,
 }
@@ -28,21 +38,59 @@ impl Catalog {
         held.map(|(key, one)| (*key, one.clone())).collect()
     }
 
+    pub(crate) fn with_room(room: Option<usize>) -> Self {
+        Self {
+            room,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.room.is_some()
+    }
+
     pub(crate) fn get(&self, key: Key) -> Option<&Held> {
         self.held.get(&key)
     }
 
-    /// As `CatalogWriter::apply`; `compares` is false without its comparison.
+    /// As `CatalogWriter::apply`.
     pub(crate) fn apply(
         &mut self,
         envelope: &Envelope,
         seen_by: Option<Hydration>,
-        compares: bool,
+        ground: &Ground,
     ) {
+        if seen_by.is_none() || self.takes(envelope, ground) {
+            self.put(envelope, seen_by, ground);
+        }
+    }
+
+    /// As `CatalogWriter::apply_local`.
+    pub(crate) fn apply_local(&mut self, envelope: &Envelope, ground: &Ground) {
+        if self.takes(envelope, ground) {
+            self.put(envelope, None, ground);
+        }
+    }
+
+    /// Whether a snapshot may add this key, if it does.
+    fn takes(&mut self, envelope: &Envelope, ground: &Ground) -> bool {
+        let adds = !self.held.contains_key(&number(&envelope.key));
+        if !adds || !ground.rules.hold(Rule::SnapshotAddsNothing) {
+            return true;
+        }
+        self.is_partial |= self.room.is_some_and(|room| room <= self.held.len());
+        if self.is_partial {
+            self.changes += 1;
+        }
+        !self.is_partial
+    }
+
+    /// As `CatalogWriter::keep_fetched`.
+    pub(crate) fn put(&mut self, envelope: &Envelope, seen_by: Option<Hydration>, ground: &Ground) {
         let key = number(&envelope.key);
         let before = self.held.get_mut(&key);
         if let Some(held) = before
-            && compares
+            && ground.rules.hold(Rule::SequenceComparison)
             && envelope.position <= held.position
         {
             held.seen_by = seen_by.or(held.seen_by);
@@ -57,6 +105,28 @@ impl Catalog {
         };
         self.held.insert(key, held);
         self.changes += 1;
+        self.evict(key, ground);
+    }
+
+    /// Any entries but one, until the rest has room.
+    fn evict(&mut self, kept: Key, ground: &Ground) {
+        let is_bound = ground.rules.hold(Rule::EvictedBelowLine);
+        while self.room.is_some_and(|room| room < self.held.len()) {
+            let may_go = |(key, held): &(&Key, &Held)| {
+                **key != kept && (!is_bound || Some(held.position) <= self.line)
+            };
+            let all: Vec<Key> = self.held.iter().filter(may_go).map(|one| *one.0).collect();
+            if all.is_empty() {
+                break;
+            }
+            let index = ground.random().usize(..all.len());
+            self.held.remove(&all[index]);
+            self.is_partial = true;
+        }
+    }
+
+    pub(crate) fn settle(&mut self, line: Option<Position>) {
+        self.line = line;
     }
 
     pub(crate) fn drop_unseen(&mut self, attempt: Hydration, floor: Position) {

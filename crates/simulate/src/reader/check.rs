@@ -1,7 +1,4 @@
 //! What a reader promises, checked after every step.
-//!
-//! A place is left here for the rules of a reader over its budget (never older than it has seen,
-//! never absent of what exists): they come with `CATALOG_BYTES_MAX`.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -47,10 +44,7 @@ impl Reader {
         ];
         for check in checks {
             if let Err(broken) = check(self) {
-                let broken = format!("{} {broken}", self.name);
-                self.ground.note(|| format!("BROKEN: {broken}"));
-                self.seen.broken = Some(broken);
-                return;
+                return self.breaks(&broken);
             }
         }
     }
@@ -131,6 +125,7 @@ impl Reader {
         }
         let due = history.state(key, position.sequence.0);
         match (self.catalog.get(key), due) {
+            (None, _) if self.catalog.is_partial => Ok(()),
             (Some(held), _) if position.epoch < held.position.epoch => Ok(()),
             (Some(held), due) => {
                 let sequence = held.position.sequence;
@@ -236,13 +231,49 @@ impl Reader {
             .clone()
             .any(|one| one.link_at(sequence.0) != Some(slot.link));
         let is_damaged = self.ground.weather().is_damaged(key);
-        if is_there || is_damaged || is_doubtful || (held.is_none() && is_gone) {
+        let is_unknown = held.is_none() && self.catalog.is_partial;
+        if is_there || is_unknown || is_damaged || is_doubtful || (held.is_none() && is_gone) {
             return Ok(());
         }
         Err(format!(
             "answers a read of {key} at least {} with {held:?}",
             slot.position
         ))
+    }
+
+    /// A read was answered that there is no such document.
+    pub(super) fn answer_absent(&mut self, key: Key) {
+        let Some(position) = self.replica.position() else {
+            return;
+        };
+        let seen = self.seen.documents.get(&key).copied();
+        let seen = seen.filter(|seen| seen.epoch == position.epoch);
+        let at = seen.map_or(position, |seen| seen.max(position)).sequence.0;
+        let is_right = {
+            let database = self.ground.database();
+            database.doubtful.contains(&position.epoch)
+                || self.ground.weather().is_damaged(key)
+                || database
+                    .histories(position.epoch)
+                    .any(|one| is_absent(one, key, at))
+        };
+        if !is_right {
+            self.breaks(&format!("says at {position} that there is no {key}"));
+        }
+    }
+
+    /// A read was answered with a document of this position.
+    pub(super) fn answer_with(&mut self, key: Key, position: Position) {
+        let seen = self.seen.documents.get(&key).copied();
+        if let Some(seen) = seen.filter(|seen| position < *seen) {
+            self.breaks(&format!("answers {key} as of {position} after {seen}"));
+        }
+    }
+
+    fn breaks(&mut self, broken: &str) {
+        let broken = format!("{} {broken}", self.name);
+        self.ground.note(|| format!("BROKEN: {broken}"));
+        self.seen.broken.get_or_insert(broken);
     }
 
     /// What it lacks of being equal to the database, ready and fresh.
@@ -269,6 +300,9 @@ impl Reader {
             let due = due.filter(|due| !due.deletes).map(|due| due.sequence);
             let held = self.catalog.get(key).filter(|held| !held.deleted);
             let held = held.map(|held| held.position.sequence.0);
+            if held.is_none() && self.catalog.is_partial {
+                return None;
+            }
             (held != due).then(|| format!("{} has {key} as of {held:?}, not {due:?}", self.name))
         })
     }

@@ -6,10 +6,10 @@ use reader::{
     catalog::Hydration,
     replica::{Effect, Input, PollAttempt, ReplayAttempt, ScrubAttempt, Source},
 };
-use shared::{Epoch, Position, Sequence};
+use shared::{Envelope, Epoch, Position, Sequence};
 
 use super::{Event, Hydrating, Reader, WriterPages};
-use crate::Rule;
+use crate::{Rule, history::number};
 
 /// The latest of each kind of attempt.
 #[derive(Debug, Default)]
@@ -26,13 +26,17 @@ pub(super) struct Latest {
 
 impl Reader {
     pub(super) fn carry_out_one(&mut self, effect: Effect) {
-        let compares = self.ground.rules.hold(Rule::SequenceComparison);
         match effect {
-            Effect::Apply(envelope, seen_by) => self.catalog.apply(&envelope, seen_by, compares),
-            Effect::Repair(envelope, mark, _) => {
-                self.catalog.apply(&envelope, Some(mark), compares);
+            Effect::Apply(envelope, seen_by) => self.apply(&envelope, seen_by),
+            Effect::ApplyLocal(envelope) => {
+                self.flights.overtake(number(&envelope.key));
+                self.catalog.apply_local(&envelope, &self.ground);
             }
-            Effect::DropUnseen(attempt, floor) => self.drop_unseen(attempt, floor),
+            Effect::Repair(envelope, mark, _) => self.apply(&envelope, Some(mark)),
+            Effect::DropUnseen(attempt, floor) => {
+                self.flights.overtake_all();
+                self.drop_unseen(attempt, floor);
+            }
             Effect::DropUnscrubbed(mark, floor) => self.drop_unseen(mark, floor),
             Effect::ForgetTombstones(_) if self.keeping.is_writing() => {}
             Effect::ForgetTombstones(through) => self.catalog.forget_tombstones(through),
@@ -46,6 +50,11 @@ impl Reader {
             }
             other => self.ask_for(&other),
         }
+    }
+
+    fn apply(&mut self, envelope: &Envelope, seen_by: Option<Hydration>) {
+        self.flights.overtake(number(&envelope.key));
+        self.catalog.apply(envelope, seen_by, &self.ground);
     }
 
     /// Begins what the machine is told the outcome of later.

@@ -42,7 +42,7 @@ impl Reader {
             self.ground.rules.hold(Rule::PastIgnored),
             &delivery.envelope,
         ) {
-            self.catalog.apply(envelope, None, true);
+            self.catalog.apply(envelope, None, &self.ground);
         }
         self.step(Input::Delivery(delivery));
     }

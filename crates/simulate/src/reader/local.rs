@@ -65,18 +65,24 @@ impl Reader {
                     (self.replica.tip(), noted.held.clone())
                 };
                 self.keeping.writing = None;
-                if let Some(tip) = tip.filter(|tip| is_one_epoch(&held, *tip)) {
+                let is_whole = self.is_whole();
+                if let Some(tip) = tip.filter(|tip| is_whole && is_one_epoch(&held, *tip)) {
                     self.keeping.file = Some(LocalFile { tip, held });
                 }
             }
         } else if self.replica.is_settled()
             && !self.replica.is_local()
+            && self.is_whole()
             && let (Some(tip), 0) = (self.replica.tip(), self.keeping.random.u8(..40))
         {
             let until = now + Duration::from_millis(self.keeping.random.u64(..500));
             let held = self.catalog.all();
             self.keeping.writing = Some((LocalFile { tip, held }, until));
         }
+    }
+
+    fn is_whole(&self) -> bool {
+        !self.catalog.is_partial || !self.ground.rules.hold(Rule::WholeSetKept)
     }
 
     pub(super) fn read_local(&mut self, attempt: LocalAttempt) {

@@ -19,6 +19,10 @@ const FOUND_SOON: &[Rule] = &[
     Rule::Heartbeats,
     Rule::TombstonesStay,
     Rule::TokenByPosition,
+    Rule::EvictedBelowLine,
+    Rule::MissesUnknown,
+    Rule::LookedUpAgain,
+    Rule::FetchNotBehind,
 ];
 
 #[test]
