@@ -6,6 +6,7 @@
 //! module: [`reads`], [`latency`], [`memory`], [`feed`], [`writes`]. [`budget`] is no suite: it counts, and measures no time.
 
 mod bars;
+mod bounded;
 mod budget;
 mod config;
 mod decimal;

@@ -9,7 +9,8 @@ use std::path::Path;
 use service::process::BoxError;
 
 use crate::{
-    config::Config, feed, latency, memory, processor::Cores, reads, section::Section, writes,
+    bounded, config::Config, feed, latency, memory, processor::Cores, reads, section::Section,
+    writes,
 };
 
 /// What every suite is given.
@@ -37,6 +38,8 @@ pub(crate) enum Suite {
     Latency,
     /// What a document costs in memory.
     Memory,
+    /// What a reader over its budget does.
+    Bounded,
     /// How quickly documents get into readers.
     Feed,
     /// How many writes are acknowledged, against what PostgreSQL alone does.
@@ -49,6 +52,7 @@ impl Suite {
         Self::Reads,
         Self::Latency,
         Self::Memory,
+        Self::Bounded,
         Self::Feed,
         Self::Writes,
     ];
@@ -58,6 +62,7 @@ impl Suite {
             Self::Reads => "reads",
             Self::Latency => "latency",
             Self::Memory => "memory",
+            Self::Bounded => "bounded",
             Self::Feed => "feed",
             Self::Writes => "writes",
         }
@@ -88,6 +93,13 @@ impl Suite {
             Self::Reads => reads::measure(bench).await,
             Self::Latency => latency::measure(bench).await,
             Self::Memory => memory::measure(bench).await,
+            Self::Bounded => {
+                // Redis, its filler, reader and clients are busy at once.
+                bench.cores.use_all()?;
+                let section = bounded::measure(bench).await;
+                bench.cores.leave_server_core()?;
+                section
+            }
             Self::Feed => {
                 // Redis, publisher, reader and readers' clients are busy at once.
                 bench.cores.use_all()?;

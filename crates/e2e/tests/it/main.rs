@@ -2,6 +2,7 @@
 //! the workspace as a whole.
 
 mod audit;
+mod bounded;
 mod bulk;
 mod chart_files;
 mod chart_processes;

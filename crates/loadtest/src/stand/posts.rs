@@ -91,6 +91,14 @@ pub(crate) fn stored(number: u64, change: u64) -> Vec<u8> {
         .into_bytes()
 }
 
+/// The change of [`stored`] that made this text; `None` if it is no text of that post.
+pub(crate) fn change_of(text: &str, number: u64) -> Option<u64> {
+    let (_, rest) = text.split_once("chapter ")?;
+    let (words, _) = rest.split_once('"')?;
+    let words: u64 = words.parse().ok()?;
+    (words & ((1 << 24) - 1) == number).then_some(words >> 24)
+}
+
 /// Where the `rank`-th of `count` posts lies: all over them, so that neighbours in popularity or time
 /// are none in memory. Each of `count` ranks has a place of its own where `count` is no multiple of
 /// that prime.

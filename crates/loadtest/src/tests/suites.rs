@@ -73,6 +73,9 @@ fn posts_have_about_400_octets_and_change() {
     assert!((380..430).contains(&post.len()), "{}", post.len());
     assert_eq!(post, posts::stored(5, 0));
     assert_ne!(post, posts::stored(5, 1));
+    let change = |stored: Vec<u8>| posts::change_of(&String::from_utf8(stored).unwrap(), 5);
+    assert_eq!(change(posts::stored(5, 1_900_007)), Some(1_900_007));
+    assert_eq!(change(posts::stored(6, 0)), None);
     assert!(serde_json::from_slice::<serde_json::Value>(&post).is_ok());
 }
 
