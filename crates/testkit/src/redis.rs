@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use crate::{
+    Authority,
     process::{ServerProcess, find_program, free_port},
     wait::eventually,
 };
@@ -52,6 +53,29 @@ impl RedisServer {
     /// Redis is not installed or does not start.
     pub async fn start() -> Self {
         Self::start_with(&[]).await
+    }
+
+    /// As [`Self::start`], with a port beside the plain one that speaks TLS by this authority, and its URL.
+    ///
+    /// # Panics
+    /// Redis is not installed, was built without TLS, or does not start.
+    pub async fn with_tls(authority: &Authority) -> (Self, String) {
+        let port = free_port().expect("a port is free").to_string();
+        let path = |path: PathBuf| path.display().to_string();
+        let server = Self::start_with(&[
+            "--tls-port",
+            &port,
+            "--tls-cert-file",
+            &path(authority.server_certificate_file()),
+            "--tls-key-file",
+            &path(authority.server_key_file()),
+            "--tls-ca-cert-file",
+            &path(authority.certificate_file()),
+            "--tls-auth-clients",
+            "no",
+        ])
+        .await;
+        (server, format!("rediss://127.0.0.1:{port}"))
     }
 
     /// As [`Self::start`], with options, e.g. `["--maxmemory", "8mb"]`.

@@ -5,7 +5,6 @@ use std::{error::Error, fs};
 use bus::{BusError, Follower, Publisher, RedisBus};
 use testkit::{
     Authority,
-    process::free_port,
     redis::{RedisServer, namespace},
 };
 use tokio::sync::OnceCell;
@@ -33,25 +32,11 @@ impl TlsServer {
 
     async fn start() -> Self {
         let authority = Authority::new();
-        let port = free_port().expect("a port is free").to_string();
-        let path = |path: std::path::PathBuf| path.display().to_string();
-        let server = RedisServer::start_with(&[
-            "--tls-port",
-            &port,
-            "--tls-cert-file",
-            &path(authority.server_certificate_file()),
-            "--tls-key-file",
-            &path(authority.server_key_file()),
-            "--tls-ca-cert-file",
-            &path(authority.certificate_file()),
-            "--tls-auth-clients",
-            "no",
-        ])
-        .await;
+        let (server, url) = RedisServer::with_tls(&authority).await;
         Self {
             server,
             authority,
-            url: format!("rediss://127.0.0.1:{port}"),
+            url,
         }
     }
 

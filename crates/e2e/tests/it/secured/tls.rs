@@ -1,10 +1,10 @@
 //! Processes that reach PostgreSQL and Redis over TLS alone.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use fleet::{Fleet, Node};
 use tempfile::TempDir;
-use testkit::{Authority, Postgres, eventually, process::free_port, redis::RedisServer};
+use testkit::{Authority, Postgres, eventually, redis::RedisServer};
 
 use super::{reader, writer};
 
@@ -22,25 +22,12 @@ impl Servers {
         let authority = Authority::new();
         let postgres = Postgres::with_tls(&authority).await;
         let mut fleet = Fleet::over(postgres.create_database().await).await;
-        let port = free_port().expect("a port is free").to_string();
-        let path = |path: PathBuf| path.display().to_string();
-        fleet.redis = RedisServer::start_with(&[
-            "--tls-port",
-            &port,
-            "--tls-cert-file",
-            &path(authority.server_certificate_file()),
-            "--tls-key-file",
-            &path(authority.server_key_file()),
-            "--tls-ca-cert-file",
-            &path(authority.certificate_file()),
-            "--tls-auth-clients",
-            "no",
-        ])
-        .await;
+        let (redis, redis_url) = RedisServer::with_tls(&authority).await;
+        fleet.redis = redis;
         Self {
             fleet,
             authority,
-            redis_url: format!("rediss://127.0.0.1:{port}"),
+            redis_url,
             directory: TempDir::with_prefix("tls-").expect("a temporary directory"),
             postgres,
         }
