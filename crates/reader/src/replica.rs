@@ -188,7 +188,9 @@ impl Replica {
             Input::PollFailed(attempt) => self.poll_failed(now, attempt),
             Input::Scrubbed(attempt, read) => self.scrubbed(attempt, read, effects),
             Input::ScrubFailed(attempt) => self.scrub_failed(attempt),
-            Input::LocalBegin(attempt, begun) => self.local_begin(attempt, begun.tip),
+            Input::LocalBegin(attempt, begun) => {
+                self.local_begin(attempt, begun.tip, effects);
+            }
             Input::LocalChunk(attempt, envelopes) => {
                 self.local_chunk(attempt, envelopes, effects);
             }

@@ -91,6 +91,8 @@ pub enum Rule {
     ReadyByNonce,
     /// A local snapshot's tip is noted before its documents are read.
     TipBeforeEntries,
+    /// What failed hydrations have left is dropped before a local snapshot.
+    LocalAlone,
     /// A set that is not whole is not kept as a local snapshot.
     WholeSetKept,
     /// A link mismatch, and a head behind the position, make a writer compare its history.
@@ -225,6 +227,11 @@ impl Rule {
         (Self::ReadyAtHead, "ready-at-head", ""),
         (Self::ReadyByNonce, "ready-by-nonce", ""),
         (Self::TipBeforeEntries, "tip-before-entries", ""),
+        (
+            Self::LocalAlone,
+            "local-alone",
+            "a hydration from a bus behind the local snapshot fails after a document came that was deleted in between",
+        ),
         (Self::WholeSetKept, "whole-set-kept", ""),
         (
             Self::DoubtAsked,

@@ -23,6 +23,10 @@ impl Driver {
                 Effect::ApplyLocal(envelope) => {
                     self.following.catalog.apply_local(&envelope);
                 }
+                Effect::DropLeft(nobody, tip) => {
+                    let dropped = self.following.catalog.drop_unseen(nobody, tip);
+                    debug!(dropped, "what failed hydrations had left is dropped");
+                }
                 Effect::Repair(envelope, mark, held) => self.repair(&envelope, mark, held),
                 Effect::DropUnseen(attempt, floor) => {
                     self.keeper.abandon();

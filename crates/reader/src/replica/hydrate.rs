@@ -227,6 +227,7 @@ impl Replica {
         if self.epoch_seen < floor.position.epoch {
             self.begin_epoch(floor.position.epoch);
         }
+        self.put_local_off();
         if let Activity::Hydrating(current) = &mut self.activity {
             current.begun = Some(Begun { floor, meta });
         }

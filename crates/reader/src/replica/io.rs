@@ -153,6 +153,9 @@ pub enum Effect {
     ReadLocal(LocalAttempt),
     /// Put an envelope into the catalog, unless it holds a newer one; mark the key as seen.
     Apply(Envelope, Option<Hydration>),
+    /// Drop what is at or below a position: what failed hydrations have left, before a local
+    /// snapshot. Nothing bears the number.
+    DropLeft(Hydration, Position),
     /// As [`Effect::Apply`], for what a local snapshot has: it adds no key for which there is no
     /// room, and is seen by nobody.
     ApplyLocal(Envelope),

@@ -4,12 +4,17 @@
 //! position is held from then on like any other: what comes later replaces it by the same rules,
 //! and the next hydration drops what is in it and no more in the bus. It proves nothing about how
 //! fresh it is.
+//!
+//! It has no tombstones, so it must not be mixed with a snapshot that is behind it: documents that
+//! were deleted in between would stay. Its beginning drops what failed hydrations have left, and a
+//! hydration that has begun ends it; should that fail, it is read again.
 
 use std::time::Duration;
 
 use shared::Envelope;
 
 use super::{Activity, Effect, Feed, LocalAttempt, Replica, hydrate::Hydrating, slots::Tip};
+use crate::catalog::Hydration;
 
 #[derive(Debug, Default)]
 pub(super) enum Local {
@@ -56,7 +61,12 @@ impl Replica {
         }
     }
 
-    pub(super) fn local_begin(&mut self, attempt: LocalAttempt, tip: Tip) {
+    pub(super) fn local_begin(
+        &mut self,
+        attempt: LocalAttempt,
+        tip: Tip,
+        effects: &mut Vec<Effect>,
+    ) {
         let is_current = matches!(self.local, Local::Reading(current) if current == attempt);
         if !is_current {
             return;
@@ -69,6 +79,9 @@ impl Replica {
             self.begin_epoch(tip.position.epoch);
         }
         self.local = Local::Begun(attempt, tip);
+        // No entry bears a number that was not given before.
+        let nobody = Hydration(self.number());
+        effects.push(Effect::DropLeft(nobody, tip.position));
     }
 
     pub(super) fn local_chunk(
@@ -108,6 +121,13 @@ impl Replica {
         let of = |current: LocalAttempt| current == attempt;
         if matches!(self.local, Local::Reading(current) | Local::Begun(current, _) if of(current)) {
             self.local = Local::Nothing;
+        }
+    }
+
+    /// A snapshot of a source begins to come: the local one waits for how that ends.
+    pub(super) fn put_local_off(&mut self) {
+        if matches!(self.local, Local::Reading(_) | Local::Begun(..)) {
+            self.local = Local::Untried;
         }
     }
 

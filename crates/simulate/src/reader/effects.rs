@@ -32,6 +32,11 @@ impl Reader {
                 self.flights.overtake(number(&envelope.key));
                 self.catalog.apply_local(&envelope, &self.ground);
             }
+            Effect::DropLeft(nobody, tip) => {
+                if self.ground.rules.hold(Rule::LocalAlone) {
+                    self.catalog.drop_unseen(nobody, tip);
+                }
+            }
             Effect::Repair(envelope, mark, _) => self.apply(&envelope, Some(mark)),
             Effect::DropUnseen(attempt, floor) => {
                 self.flights.overtake_all();

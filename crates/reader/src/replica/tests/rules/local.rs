@@ -139,6 +139,42 @@ fn hydration_that_is_faster_ends_the_reading() {
 }
 
 #[test]
+fn hydration_that_fails_after_all_leaves_the_reading_to_be_done_again() {
+    let mut machine = Machine::alone();
+    let first = local_in(&machine.elapse(1_100)).expect("it is read");
+    machine.take(Input::LocalBegin(first, begun(5)));
+    machine.take(Input::Subscribed);
+    let attempt = machine.attempt();
+    machine.take(Input::SnapshotBegin(attempt, Some(meta(3))));
+    machine.take(Input::LocalEnd(first));
+    assert_eq!(machine.sequence(), None, "what comes of both is of neither");
+    let unavailable = Input::SnapshotFailed(attempt, SnapshotFailure::Unavailable);
+    machine.effects = machine.take(unavailable).to_vec();
+    let again = local_in(&machine.effects).expect("it is read again");
+    machine.read_locally(again, 5);
+    assert_eq!(machine.sequence(), Some(5));
+}
+
+#[test]
+fn what_a_failed_hydration_has_left_goes_before_the_local_snapshot() {
+    let mut machine = Machine::new();
+    machine.replica.may_begin_locally();
+    machine.take(Input::Subscribed);
+    let attempt = machine.attempt();
+    machine.take(Input::SnapshotBegin(attempt, Some(meta(3))));
+    let Delivery { envelope, .. } = delivery(2);
+    machine.take(Input::SnapshotChunk(attempt, vec![envelope.unwrap()]));
+    machine.take(Input::SnapshotFailed(attempt, SnapshotFailure::Unavailable));
+    let reading = local_in(&machine.elapse(1_100)).expect("it is read");
+    let effects = machine.read_locally(reading, 5);
+    let Some(Effect::DropLeft(nobody, through)) = effects.first() else {
+        panic!("nothing is dropped: {effects:?}");
+    };
+    assert_eq!(*through, position(5));
+    assert_ne!(*nobody, attempt);
+}
+
+#[test]
 fn local_snapshot_of_an_ended_epoch_is_not_begun_with() {
     let mut machine = Machine::alone();
     let attempt = local_in(&machine.elapse(1_100)).expect("it is read");
