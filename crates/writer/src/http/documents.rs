@@ -268,7 +268,12 @@ async fn read_repeatable(
 /// The key in `/v1/{collection}/{id}`, taken from the path itself: the router's own parameters
 /// are decoded already, and decoding twice would make another id of `%2541`.
 fn key_of(uri: &Uri) -> Result<ResourceKey, Problem> {
-    let segments = uri.path().strip_prefix("/v1/").unwrap_or_default();
+    key_under("/v1/", uri)
+}
+
+/// The key that the two segments below `prefix` name.
+pub(super) fn key_under(prefix: &str, uri: &Uri) -> Result<ResourceKey, Problem> {
+    let segments = uri.path().strip_prefix(prefix).unwrap_or_default();
     let (collection, id) = segments.split_once('/').unwrap_or((segments, ""));
     target::key_from_path(collection, id)
 }

@@ -3,7 +3,9 @@
 //! It has a listener of its own and is not meant for strangers: who reaches it can read every
 //! document and make the writer look at its history.
 
+mod continued;
 mod digest;
+mod document;
 mod feed;
 mod frames;
 mod snapshot;
@@ -65,6 +67,10 @@ pub fn router(internal: Internal) -> Router {
         .route("/status", only(read_only, get(status::show)))
         .route("/internal/feed", only(read_only, get(feed::page)))
         .route("/internal/snapshot", only(read_only, get(snapshot::stream)))
+        .route(
+            "/internal/v1/{collection}/{id}",
+            only(read_only, get(document::answer)),
+        )
         .route("/internal/digest", only(read_only, get(digest::answer)))
         .with_state(Arc::new(internal));
     layers::harden(routes)

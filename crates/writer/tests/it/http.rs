@@ -14,6 +14,7 @@ mod expiry;
 mod feed;
 mod import;
 mod internal;
+mod one_document;
 mod outages;
 mod reads;
 mod retries;

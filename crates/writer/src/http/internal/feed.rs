@@ -10,59 +10,47 @@ use axum::{extract::State, response::Response};
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt};
 use http::Uri;
-use service::{Kind, Problem};
-use shared::{
-    Link,
-    codec::{self, Trailer},
-    position::PositionError,
-};
+use service::Problem;
+use shared::codec::{self, Trailer};
 
 use super::{
     Internal,
+    continued::{Continued, continued, malformed, parameter},
     frames::{self, CutError},
 };
 use crate::{
     envelope::encode_documents,
-    http::{answer, error::HttpError},
+    http::error::HttpError,
     render::Renderer,
-    store::{Change, ChangePage, Continuation, Document, Tip},
+    store::{Change, ChangePage, Document},
 };
 
 /// Most changes of one page, and how many there are where the query has no limit.
 pub const FEED_LIMIT_MAX: u32 = 1024;
 
-/// What a reader asks for.
-struct Question {
-    known: Tip,
-    limit: u32,
-}
-
 pub(super) async fn page(
     State(internal): State<Arc<Internal>>,
     uri: Uri,
 ) -> Result<Response, HttpError> {
-    let Question { known, limit } = parse_question(uri.query().unwrap_or_default())?;
-    let after = known.position.sequence;
-    let page = internal.store.changes(after, limit).await?;
-    let head = page.feed.tip.position;
-    match page.continuation(&known) {
-        Continuation::Continues => {
+    let query = uri.query().unwrap_or_default();
+    match continued(&internal, query, limit(query)?).await? {
+        Continued::Page(page) => {
+            let head = page.feed.tip.position;
             let renderer = internal.renderer.clone();
             Ok(frames::answer(head, stream_page(renderer, page)))
         }
-        Continuation::Pruned => {
-            let detail = format!("changes below {} are no longer kept", page.floor);
-            let problem = Problem::new(Kind::Pruned, detail);
-            Ok(answer::at_position(problem, head))
-        }
-        Continuation::Forked => {
-            // The reader may be right: if the database was restored, a new epoch begins here.
-            let tip = internal.store.confirm(known).await?;
-            let detail = format!("{} with this link is not in the history", known.position);
-            let problem = Problem::new(Kind::EpochEnded, detail);
-            Ok(answer::at_position(problem, tip.position))
-        }
+        Continued::Refused(answer) => Ok(answer),
     }
+}
+
+fn limit(query: &str) -> Result<u32, Problem> {
+    let Some(text) = parameter(query, "limit") else {
+        return Ok(FEED_LIMIT_MAX);
+    };
+    let limit = text.parse::<u32>().ok();
+    limit
+        .filter(|limit| (1..=FEED_LIMIT_MAX).contains(limit))
+        .ok_or_else(|| malformed(&format!("limit: 1 to {FEED_LIMIT_MAX}")))
 }
 
 fn stream_page(
@@ -99,40 +87,4 @@ async fn encode_group(renderer: &Renderer, group: Vec<Change>) -> Result<Bytes, 
         .map(|(slot, envelope)| frames::framed(&[&codec::encode_slot(slot), envelope]))
         .collect();
     Ok(frames.concat().into())
-}
-
-/// Parameters are digits, dots and hexadecimal digits, so nothing needs decoding. Unknown ones
-/// are ignored: a newer reader may send more.
-fn parse_question(query: &str) -> Result<Question, Problem> {
-    let parameter = |wanted: &str| {
-        query
-            .split('&')
-            .filter_map(|pair| pair.split_once('='))
-            .find_map(|(name, value)| (name == wanted).then_some(value))
-    };
-    let after = parameter("after").unwrap_or_default();
-    let position = after
-        .parse()
-        .map_err(|error: PositionError| malformed(&format!("after: {error}")))?;
-    let link = parameter("link")
-        .filter(|digits| digits.len() == 16 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
-        .and_then(|digits| u64::from_str_radix(digits, 16).ok())
-        .ok_or_else(|| malformed("link: 16 hexadecimal digits are needed"))?;
-    let limit = match parameter("limit") {
-        None => FEED_LIMIT_MAX,
-        Some(text) => text
-            .parse::<u32>()
-            .ok()
-            .filter(|limit| (1..=FEED_LIMIT_MAX).contains(limit))
-            .ok_or_else(|| malformed(&format!("limit: 1 to {FEED_LIMIT_MAX}")))?,
-    };
-    let link = Link(link);
-    Ok(Question {
-        known: Tip { position, link },
-        limit,
-    })
-}
-
-fn malformed(detail: &str) -> Problem {
-    Problem::new(Kind::MalformedRequest, detail)
 }
