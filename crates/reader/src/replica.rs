@@ -36,7 +36,7 @@ use std::time::Duration;
 use shared::{Epoch, Position};
 
 use feed::Feed;
-pub use fetch::Judged;
+pub use fetch::{Found, Judged, Told};
 use freshness::Freshness;
 use heads::Heads;
 use hydrate::Hydrating;

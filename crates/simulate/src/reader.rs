@@ -15,14 +15,14 @@ mod writer_side;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use bus::{Build, Lookup, Meta, Subscription};
+use bus::{Build, Meta, Subscription};
 use futures_util::FutureExt;
 use reader::{
     catalog::Hydration,
     reached::{Reached, Reaching, reached},
     replica::{
         Effect, Input, PollAttempt, ReplayAttempt, Replica, ScrubAttempt, Source, Sources, Timing,
-        Tip,
+        Tip, Told,
     },
 };
 use shared::{Epoch, FeedMessage, Position, Sequence, Slot};
@@ -85,10 +85,10 @@ enum Event {
     Scrub(ScrubAttempt, u32, Option<Meta>),
     Probe(u64),
     ReportLost(Build, u32),
-    /// The bus is asked for a document.
+    /// Bus or writer is asked for a document.
     Fetch(Key),
     /// It has answered, if it has.
-    Fetched(Key, Option<Box<Lookup>>),
+    Fetched(Key, Option<Box<Told>>),
     /// A read is answered with what was fetched.
     Answer(Key, Position),
 }

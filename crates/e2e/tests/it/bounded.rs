@@ -1,9 +1,10 @@
 //! A reader whose budget is a quarter of the set answers for every document, while documents change.
 
 use std::{
-    collections::BTreeMap,
+    collections::BTreeSet,
     fmt::Write,
     fs,
+    ops::Range,
     process::Command,
     sync::{
         Arc,
@@ -92,7 +93,7 @@ async fn a_reader_over_its_budget_answers_every_id_under_updates() {
     assert!(highest <= OVERHEAD * budget + BESIDE_BYTES, "{highest}");
 
     verify(&writer, &bounded);
-    unknown_is_503_while_redis_is_away(&fleet, &bounded).await;
+    without_redis_a_writer_tells_and_without_both_nobody(&fleet, writer, &bounded).await;
 }
 
 /// What the reader holds is compared, and no more is claimed.
@@ -110,19 +111,33 @@ fn verify(writer: &Node, bounded: &Node) {
     );
 }
 
-async fn unknown_is_503_while_redis_is_away(fleet: &Fleet, bounded: &Node) {
+async fn without_redis_a_writer_tells_and_without_both_nobody(
+    fleet: &Fleet,
+    writer: Node,
+    bounded: &Node,
+) {
     fleet.redis.kill();
-    let mut answered = BTreeMap::<u16, u32>::new();
-    for id in 0..200 {
+    let answered = statuses(fleet, bounded, 0..200).await;
+    assert_eq!(answered, [200]);
+    let none = format!("http://{}/v1/docs/none", bounded.listen);
+    let (status, ..) = known(fleet.http.get(none)).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    drop(writer);
+    let answered = statuses(fleet, bounded, 0..400).await;
+    assert_eq!(answered, [200, 503]);
+}
+
+async fn statuses(fleet: &Fleet, bounded: &Node, ids: Range<u64>) -> Vec<u16> {
+    let mut answered = BTreeSet::new();
+    for id in ids {
         let url = format!("http://{}/v1/docs/{id}", bounded.listen);
         let answer = fleet.http.get(url).send().await.expect("an answer");
-        *answered.entry(answer.status().as_u16()).or_default() += 1;
+        answered.insert(answer.status().as_u16());
         if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
             assert_eq!(answer.headers()["retry-after"], "1");
         }
     }
-    let statuses: Vec<u16> = answered.keys().copied().collect();
-    assert_eq!(statuses, [200, 503], "{answered:?}");
+    answered.into_iter().collect()
 }
 
 /// The highest version that any answer has shown of each document.

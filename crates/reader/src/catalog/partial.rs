@@ -16,9 +16,9 @@
 //! - What a local snapshot has adds keys under the same condition. It is applied before the reader
 //!   has a position, so before anything may be evicted. Of a set from which something is missing
 //!   none is written.
-//! - A fetch asks the bus for one document once the key is not held, at position *p*. The answer is
-//!   used if the bus then had everything at or below *p*, and if nothing was applied to the key in
-//!   the meantime. Everything ever evicted of the key was at or below *p*, so the answer is at least
+//! - A fetch asks bus or writer for one document once the key is not held, at position *p*. The
+//!   answer is used if whoever is asked then had everything at or below *p*, and if nothing was
+//!   applied to the key in the meantime. Everything ever evicted of the key was at or below *p*, so the answer is at least
 //!   as new; everything after *p* comes through the feed, and would have been applied to the key.
 //! - While a hydration runs nothing is fetched: its end moves the position without telling which
 //!   keys changed.

@@ -1,36 +1,37 @@
 //! Fetches documents that the catalog does not hold, each once for all reads that wait for it.
 //!
-//! The rules are `Replica::judge`'s; here is who waits, and how much Redis is asked: at most
+//! The rules are `Replica::judge`'s; here is who waits, who is asked, and how much: at most
 //! [`AT_ONCE_MAX`] documents at once and a number in a second, so that a flood of ids that nobody
-//! has costs a bounded rate, and reads beyond it are refused.
+//! has costs a bounded rate, and reads beyond it are refused. The source that confirms is asked
+//! first; where that fails, the other one.
 
 use std::{collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use bus::{BusError, Follower, Lookup};
+use bus::Follower;
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use shared::{Position, ResourceKey};
+use shared::ResourceKey;
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep, timeout},
 };
 use tracing::debug;
 
-use super::Driver;
+use super::{Driver, WriterSource};
 use crate::{
     fetch::{
         AT_ONCE_MAX, ATTEMPT_MAX, ATTEMPTS_MAX, Ask, Asked, FetchCounts, Fetched, Reply,
         WAITING_MAX,
     },
-    replica::{Effect, Judged},
+    replica::{Effect, Judged, Source, Tip, Told},
 };
 
 /// Before an attempt that follows a failed one.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What the bus said of a key.
-type Told = (ResourceKey, Result<Lookup, BusError>);
+/// What became of an attempt; nothing where nobody answered.
+type Attempted = (ResourceKey, Option<Told>);
 
-type Asking = Pin<Box<dyn Future<Output = Told> + Send>>;
+type Asking = Pin<Box<dyn Future<Output = Attempted> + Send>>;
 
 /// What is being fetched.
 pub(super) struct Fetching {
@@ -44,7 +45,9 @@ pub(super) struct Fetching {
 
 struct Flight {
     /// Where the reader stood at this attempt.
-    asked: Position,
+    asked: Tip,
+    /// Who is asked at this attempt.
+    from: Source,
     /// Whether something was applied to the key since, or a hydration has ended.
     is_overtaken: bool,
     attempts_left: u32,
@@ -96,32 +99,9 @@ impl Fetching {
         reply(Fetched::Refused);
     }
 
-    fn begin(&mut self, bus: &Arc<dyn Follower>, ask: Ask, asked: Position) {
-        if !self.rate.takes_one(Instant::now()) {
-            return self.refuse(ask.reply);
-        }
-        let flight = Flight {
-            asked,
-            is_overtaken: false,
-            attempts_left: ATTEMPTS_MAX - 1,
-            waiting: vec![ask.reply],
-        };
-        self.waiting += 1;
-        self.flights.insert(ask.key.clone(), flight);
-        self.look_up(bus, ask.key, Duration::ZERO);
-    }
-
-    fn look_up(&self, bus: &Arc<dyn Follower>, key: ResourceKey, pause: Duration) {
-        let bus = Arc::clone(bus);
-        self.under_way.push(Box::pin(async move {
-            if !pause.is_zero() {
-                sleep(pause).await;
-            }
-            let asking = timeout(ATTEMPT_MAX, bus.lookup(&key));
-            let late = Err(BusError::Timeout("fetching a document"));
-            let told = asking.await.unwrap_or(late);
-            (key, told)
-        }));
+    /// Whether a document may be fetched now: one more, if so.
+    fn takes_one(&mut self) -> bool {
+        self.rate.takes_one(Instant::now())
     }
 
     fn settle(&mut self, key: &ResourceKey, fetched: Fetched) {
@@ -138,7 +118,7 @@ impl Fetching {
 /// What comes next.
 pub(super) enum Next {
     Ask(Ask),
-    Told(Box<Told>),
+    Told(Box<Attempted>),
 }
 
 impl Driver {
@@ -163,25 +143,50 @@ impl Driver {
             flight.waiting.push(ask.reply);
             return;
         }
-        match self.replica.position() {
-            Some(position) => fetching.begin(&self.following.bus, ask, position),
-            None => fetching.refuse(ask.reply),
+        match self.replica.tip() {
+            Some(tip) if fetching.takes_one() => self.begin_fetch(ask, tip),
+            _ => fetching.refuse(ask.reply),
         }
     }
 
-    fn take_told(&mut self, key: ResourceKey, told: Result<Lookup, BusError>) {
+    fn begin_fetch(&mut self, ask: Ask, asked: Tip) {
+        let flight = Flight {
+            asked,
+            from: self.replica.source(),
+            is_overtaken: false,
+            attempts_left: ATTEMPTS_MAX - 1,
+            waiting: vec![ask.reply],
+        };
+        self.fetching.waiting += 1;
+        self.attempt(ask.key.clone(), (flight.from, asked), Duration::ZERO);
+        self.fetching.flights.insert(ask.key, flight);
+    }
+
+    fn attempt(&self, key: ResourceKey, (from, asked): (Source, Tip), pause: Duration) {
+        let bus = Arc::clone(&self.following.bus);
+        let writer = self.following.writer.clone();
+        self.fetching.under_way.push(Box::pin(async move {
+            if !pause.is_zero() {
+                sleep(pause).await;
+            }
+            let asking = async {
+                match (from, writer) {
+                    (Source::Writer, Some(writer)) => ask_writer(&writer, &key, asked).await,
+                    _ => ask_bus(&*bus, &key).await,
+                }
+            };
+            let told = timeout(ATTEMPT_MAX, asking).await.unwrap_or_default();
+            (key, told)
+        }));
+    }
+
+    fn take_told(&mut self, key: ResourceKey, told: Option<Told>) {
         let judged = match (self.fetching.flights.get(&key), told) {
-            (Some(flight), Ok(lookup)) if !flight.is_overtaken => {
-                let judged = self.replica.judge(flight.asked, &lookup);
-                lookup
-                    .envelope
-                    .map_or((judged, None), |one| (judged, Some(one)))
+            (Some(flight), Some(told)) if !flight.is_overtaken => {
+                let judged = self.replica.judge(flight.asked.position, &told);
+                (judged, told.into_envelope())
             }
-            (_, Ok(_)) => (Judged::Unusable, None),
-            (_, Err(error)) => {
-                debug!(error = &error as &dyn std::error::Error, "a fetch failed");
-                (Judged::Unusable, None)
-            }
+            _ => (Judged::Unusable, None),
         };
         let counts = &self.fetching.counts;
         match judged {
@@ -209,13 +214,18 @@ impl Driver {
         if self.following.catalog.holds(&key) {
             return self.fetching.settle(&key, Fetched::Held);
         }
-        let (1.., Some(asked)) = (flight.attempts_left, self.replica.position()) else {
+        let (1.., Some(asked)) = (flight.attempts_left, self.replica.tip()) else {
             return self.fetching.settle(&key, Fetched::Refused);
         };
         flight.attempts_left -= 1;
         flight.asked = asked;
         flight.is_overtaken = false;
-        self.fetching.look_up(&self.following.bus, key, PAUSE);
+        flight.from = match flight.from {
+            Source::Bus if self.following.writer.is_some() => Source::Writer,
+            Source::Bus | Source::Writer => Source::Bus,
+        };
+        let from = flight.from;
+        self.attempt(key, (from, asked), PAUSE);
     }
 
     /// Before an effect is carried out: fetches under way must not be older than it.
@@ -230,6 +240,25 @@ impl Driver {
             _ => {}
         }
     }
+}
+
+async fn ask_bus(bus: &dyn Follower, key: &ResourceKey) -> Option<Told> {
+    let told = bus.lookup(key).await;
+    told.inspect_err(|error| debug!(error = error as &dyn std::error::Error, "a look-up failed"))
+        .ok()
+        .map(Told::Bus)
+}
+
+async fn ask_writer(writer: &WriterSource, key: &ResourceKey, after: Tip) -> Option<Told> {
+    let told = writer.find(key, after).await;
+    told.inspect_err(|error| {
+        debug!(
+            error = error as &dyn std::error::Error,
+            "a writer does not tell of a document"
+        );
+    })
+    .ok()
+    .map(Told::Writer)
 }
 
 impl fmt::Debug for Fetching {

@@ -12,9 +12,9 @@ use std::{
 };
 
 use http::{HeaderName, StatusCode};
-use service::config::RedactedUrl;
+use service::{config::RedactedUrl, target::path_of};
 use shared::{
-    Delivery, Envelope, FeedMessage, Heartbeat, Position,
+    Delivery, Envelope, FeedMessage, Heartbeat, Position, ResourceKey,
     codec::{self, DecodeError},
 };
 use tokio::sync::mpsc;
@@ -28,7 +28,7 @@ pub(crate) use frames::StreamError;
 
 use crate::{
     catalog::Hydration,
-    replica::{Input, PollAttempt, SnapshotFailure, Tip},
+    replica::{Found, Input, PollAttempt, SnapshotFailure, Tip},
 };
 
 /// Where the database stood: `<epoch>.<sequence>`, on every answer of the internal plane.
@@ -132,6 +132,21 @@ impl WriterSource {
         tell(inputs, last).await;
     }
 
+    /// Asks for one document, from the writer whose turn it is: what it says is believed where its
+    /// history goes on from `after`.
+    pub(super) async fn find(&self, key: &ResourceKey, after: Tip) -> Result<Found, StreamError> {
+        let Tip { position, link } = after;
+        let target = format!(
+            "/internal{}?after={position}&link={:016x}",
+            path_of(key),
+            link.0
+        );
+        match self.ask(&target).await? {
+            Answer::Stream(frames) => read_document(frames, key).await,
+            Answer::Refused(_) => Err(StreamError::Status(StatusCode::CONFLICT)),
+        }
+    }
+
     /// The answer of the first writer that gives one; else why the last one gave none.
     async fn ask(&self, target: &str) -> Result<Answer, StreamError> {
         let Inner {
@@ -198,6 +213,23 @@ async fn read_snapshot(
         tell(inputs, Input::SnapshotChunk(attempt, group.items)).await;
         if let Some(trailer) = group.trailer {
             return Ok(Input::WriterSnapshotEnd(attempt, trailer.epoch));
+        }
+    }
+}
+
+async fn read_document(mut frames: Frames, key: &ResourceKey) -> Result<Found, StreamError> {
+    let head = read_heartbeat(&mut frames).await?.head;
+    let mut found = None;
+    loop {
+        let group = frames.next_group(envelope).await?;
+        for item in group.items {
+            if item.key != *key || found.replace(item).is_some() {
+                return Err(StreamError::Item(DecodeError::Invalid("document")));
+            }
+        }
+        if group.trailer.is_some() {
+            let envelope = found;
+            return Ok(Found { head, envelope });
         }
     }
 }

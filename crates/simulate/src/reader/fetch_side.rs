@@ -6,7 +6,7 @@ use bus::{Follower, Lookup};
 use futures_util::FutureExt;
 use reader::{
     fetch::ATTEMPTS_MAX,
-    replica::{Judged, State},
+    replica::{Judged, Source, Sources, State, Tip, Told},
 };
 use shared::{Envelope, Position};
 
@@ -24,7 +24,8 @@ pub(super) struct Flights {
 
 #[derive(Debug)]
 struct Flight {
-    asked: Position,
+    asked: Tip,
+    from: Source,
     is_overtaken: bool,
     attempts_left: u32,
     waiting: u32,
@@ -56,9 +57,10 @@ impl Reader {
         }
         if let Some(flight) = self.flights.by_key.get_mut(&key) {
             flight.waiting += 1;
-        } else if let Some(asked) = self.replica.position() {
+        } else if let Some(asked) = self.replica.tip() {
             let flight = Flight {
                 asked,
+                from: self.replica.source(),
                 is_overtaken: false,
                 attempts_left: ATTEMPTS_MAX - 1,
                 waiting: 1,
@@ -69,24 +71,37 @@ impl Reader {
         }
     }
 
-    /// The bus is asked.
+    /// Bus or writer is asked.
     pub(super) fn fetch(&mut self, key: Key) {
-        let read = |bus: &bus::MemoryBus| Follower::lookup(bus, &resource(key)).now_or_never();
-        let told = self.bus().and_then(|bus| read(bus)?.ok());
+        let Some(Flight { asked, from, .. }) = self.flights.by_key.get(&key) else {
+            return;
+        };
+        let told = match from {
+            Source::Writer => self.find_at_writer(key, *asked).map(Told::Writer),
+            Source::Bus => self.look_up(key).map(Told::Bus),
+        };
         let delay = self.ground.delay();
         self.plan(delay, Event::Fetched(key, told.map(Box::new)));
     }
 
+    fn look_up(&self, key: Key) -> Option<Lookup> {
+        let read = |bus: &bus::MemoryBus| Follower::lookup(bus, &resource(key)).now_or_never();
+        self.bus().and_then(|bus| read(bus)?.ok())
+    }
+
     /// It has answered, if it has.
-    pub(super) fn fetched(&mut self, key: Key, told: Option<Lookup>) {
+    pub(super) fn fetched(&mut self, key: Key, told: Option<Told>) {
         let Some(flight) = self.flights.by_key.get(&key) else {
             return;
         };
         let is_valid = !flight.is_overtaken || !self.ground.rules.hold(Rule::FetchNotOvertaken);
-        let asked = flight.asked;
-        let judged = told.filter(|_| is_valid).map(|lookup| {
-            let lookup = self.presented_lookup(lookup, asked);
-            (self.judge(asked, &lookup), lookup.envelope)
+        let asked = flight.asked.position;
+        let judged = told.filter(|_| is_valid).map(|told| {
+            let told = match told {
+                Told::Bus(lookup) => Told::Bus(self.presented_lookup(lookup, asked)),
+                found @ Told::Writer(_) => found,
+            };
+            (self.judge(asked, &told), told.into_envelope())
         });
         self.ground
             .note(|| format!("{} fetched {key}: {judged:?}", self.name));
@@ -110,10 +125,14 @@ impl Reader {
         };
         if let (1.., Some(asked), None) = (
             flight.attempts_left,
-            self.replica.position(),
+            self.replica.tip(),
             self.catalog.get(key),
         ) {
             flight.attempts_left -= 1;
+            flight.from = match flight.from {
+                Source::Bus if self.sources == Sources::BusAndWriter => Source::Writer,
+                Source::Bus | Source::Writer => Source::Bus,
+            };
             flight.asked = asked;
             flight.is_overtaken = false;
             let delay = self.ground.delay();
@@ -168,11 +187,14 @@ impl Reader {
         lookup
     }
 
-    fn judge(&self, asked: Position, lookup: &Lookup) -> Judged {
+    fn judge(&self, asked: Position, told: &Told) -> Judged {
         let hydrates = self.replica.state() == State::Hydrating;
-        if self.ground.rules.hold(Rule::FetchNotHydrating) || !hydrates {
-            return self.replica.judge(asked, lookup);
-        }
+        let lookup = match told {
+            Told::Bus(lookup) if hydrates && !self.ground.rules.hold(Rule::FetchNotHydrating) => {
+                lookup
+            }
+            _ => return self.replica.judge(asked, told),
+        };
         let is_good = lookup.meta.is_some_and(|meta| {
             meta.complete && meta.epoch == asked.epoch && asked <= meta.position()
         });

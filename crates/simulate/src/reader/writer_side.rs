@@ -1,7 +1,7 @@
 //! What a reader reads from a writer's internal plane: the model of its pages, over the model
 //! database. A writer is there whenever the database is.
 
-use reader::replica::{Input, PollAttempt, SnapshotFailure, Tip};
+use reader::replica::{Found, Input, PollAttempt, SnapshotFailure, Tip};
 use shared::{Delivery, Epoch, Heartbeat};
 use writer::{
     envelope::envelope_of,
@@ -60,6 +60,27 @@ impl Reader {
                 self.plan(delay, Event::Tell(refused));
             }
         }
+    }
+
+    /// One document, after the head; nothing where the history does not go on from `known`.
+    pub(super) fn find_at_writer(&self, key: Key, known: Tip) -> Option<Found> {
+        if !self.has_writer() {
+            return None;
+        }
+        let database = self.ground.database();
+        let page = database.changes(known.position.sequence.0, self.ground.now());
+        let known = writer::store::Tip {
+            position: known.position,
+            link: known.link,
+        };
+        if page.continuation(&known) != Continuation::Continues {
+            return None;
+        }
+        let document = database.document(key, self.ground.now());
+        Some(Found {
+            head: page.feed.tip.position,
+            envelope: document.map(|document| envelope_of(document, Codings::ALL)),
+        })
     }
 
     /// What is answered arrives in its order, or is cut.

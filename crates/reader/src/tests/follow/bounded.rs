@@ -7,9 +7,14 @@ use futures_util::future::join_all;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt;
 
-use super::{Origin, World, origin::BUCKETS};
+use super::{
+    Origin, World,
+    origin::BUCKETS,
+    plane::{Plane, writers},
+};
 use crate::{
     fetch::{FetchCounts, WAITING_MAX, fetches},
+    follow::WriterSource,
     http::{counters::ReadCounters, data::DataPlane},
 };
 
@@ -27,14 +32,13 @@ struct Bounded {
 
 impl Bounded {
     async fn ready(per_second: u32) -> Self {
-        let origin = Origin::new(MemoryBus::new());
-        origin.rebuild().await;
-        for id in 0..DOCUMENTS {
-            origin.put(&id.to_string(), &format!("first {id}")).await;
-        }
+        Self::over(full_origin().await, None, per_second).await
+    }
+
+    async fn over(origin: Origin, writers: Option<WriterSource>, per_second: u32) -> Self {
         let (fetcher, asked) = fetches(per_second);
         let counts = asked.counts();
-        let mut world = World::start(origin, None, asked, Some(BUDGET));
+        let mut world = World::start(origin, writers, asked, Some(BUDGET));
         let plane = DataPlane::new(
             world.catalog.clone(),
             HeaderValue::from_static("no-cache"),
@@ -78,6 +82,15 @@ impl Bounded {
     fn kept(&self) -> u64 {
         self.counts.kept.load(Ordering::Relaxed)
     }
+}
+
+async fn full_origin() -> Origin {
+    let origin = Origin::new(MemoryBus::new());
+    origin.rebuild().await;
+    for id in 0..DOCUMENTS {
+        origin.put(&id.to_string(), &format!("first {id}")).await;
+    }
+    origin
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,6 +152,43 @@ async fn while_the_bus_is_away_what_is_not_held_is_503_never_404() {
     bounded.world.bus.come_back();
     assert_eq!(bounded.read(&id).await.0, StatusCode::OK);
     assert_eq!(bounded.read("none").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn while_the_bus_is_away_a_writer_is_asked() {
+    let origin = full_origin().await;
+    let plane = Plane::of(&origin).await;
+    let asked = Some(writers(&[plane.address]));
+    let bounded = Bounded::over(origin, asked, 1_000_000).await;
+    bounded.world.bus.go_away();
+    for id in 0..DOCUMENTS {
+        let expected = (StatusCode::OK, format!("first {id}"));
+        assert_eq!(bounded.read(&id.to_string()).await, expected);
+    }
+    assert_eq!(bounded.read("none").await.0, StatusCode::NOT_FOUND);
+
+    let id = bounded.missing();
+    bounded.world.origin.commit_delete(&id);
+    bounded.world.until_converged().await;
+    assert_eq!(bounded.read(&id).await.0, StatusCode::NOT_FOUND);
+
+    // Cut before its end, an answer says nothing.
+    plane.cuts.store(true, Ordering::Relaxed);
+    assert_eq!(
+        bounded.read("none").await.0,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+}
+
+#[tokio::test]
+async fn a_writer_of_another_history_is_not_believed() {
+    let empty = Origin::new(MemoryBus::new());
+    let plane = Plane::of(&empty).await;
+    let asked = Some(writers(&[plane.address]));
+    let bounded = Bounded::over(full_origin().await, asked, 1000).await;
+    bounded.world.bus.go_away();
+    let id = bounded.missing();
+    assert_eq!(bounded.read(&id).await.0, StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,7 +10,7 @@ use std::{
 
 use axum::{
     Router,
-    extract::State,
+    extract::{Path, State},
     http::{StatusCode, Uri},
     response::{IntoResponse, Response},
     routing::get,
@@ -49,6 +49,7 @@ impl Plane {
         let router = Router::new()
             .route("/internal/feed", get(feed))
             .route("/internal/snapshot", get(snapshot))
+            .route("/internal/v1/posts/{id}", get(document))
             .with_state(Internal {
                 origin: origin.clone(),
                 cuts: Arc::clone(&cuts),
@@ -120,6 +121,19 @@ async fn snapshot(State(plane): State<Internal>) -> Response {
     plane.snapshots.fetch_add(1, Ordering::Relaxed);
     let documents = plane.origin.lock().encode();
     let items: Vec<Vec<u8>> = documents.into_iter().map(|(_, one)| one.to_vec()).collect();
+    plane.stream(&items)
+}
+
+async fn document(State(plane): State<Internal>, Path(id): Path<String>, uri: Uri) -> Response {
+    let (after, link) = question(uri.query().unwrap());
+    if plane.origin.lock().changes_after(after, link).is_none() {
+        return StatusCode::CONFLICT.into_response();
+    }
+    let documents = plane.origin.lock().encode();
+    let of_key = documents
+        .into_iter()
+        .filter(|(key, _)| key.as_str() == format!("posts/{id}"));
+    let items: Vec<Vec<u8>> = of_key.map(|(_, one)| one.to_vec()).collect();
     plane.stream(&items)
 }
 
