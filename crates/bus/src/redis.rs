@@ -2,9 +2,11 @@
 //!
 //! Every guarded change is one Lua script (`redis/scripts`); everything else is plain commands.
 //! Commands go over one connection that is made when first needed and again after it failed, so
-//! Redis need not be there at the start. A hydration and a subscription own a connection each and
+//! Redis need not be there at the start. Every connection leads to the master of the moment it was
+//! made in, which sentinels or a Cluster may have to be asked for (`redis/master`). A hydration and a subscription own a connection each and
 //! fail with it: nothing reconnects in the middle of a read of several steps.
 
+pub(crate) mod address;
 mod bulk;
 mod compare;
 mod connection;
@@ -12,6 +14,7 @@ mod deadline;
 mod follow;
 mod keys;
 mod lookup;
+mod master;
 mod meta;
 mod publish;
 mod readers;
@@ -30,9 +33,11 @@ use crate::{
     BusError,
     limits::{LOG_SEGMENT_SLOTS, LOG_SEGMENTS},
 };
+use address::Address;
 use connection::Connection;
 use keys::Keys;
 use lookup::Layout;
+use master::Master;
 use scripts::Scripts;
 
 /// The bus over Redis. Cheap to clone; clones share one connection.
@@ -57,15 +62,25 @@ impl RedisBus {
     /// The namespace of the processes that people start.
     pub const NAMESPACE: &str = "pressrun";
 
-    /// A bus on the server at `url` (`redis://[user:password@]host[:port][/database]`, the same with
-    /// `rediss://` over TLS, or `redis+unix:///path`). It does not connect yet. Buses of different
-    /// namespaces share a server without seeing each other.
+    /// The schemes of its URLs, without `://`.
+    pub const SCHEMES: &[&str] = Address::SCHEMES;
+
+    /// A bus on the server at `url`. It does not connect yet. Buses of different namespaces share a
+    /// server without seeing each other.
     ///
-    /// Over TLS the server's certificate must be good for `host`, and come from an authority that
-    /// this system believes.
+    /// - `redis://[user:password@]host[:port][/database]` and `redis+unix:///path`: that server.
+    /// - `redis+sentinel://[user:password@]host[:port][,..]/service[/database]`: the master that the
+    ///   sentinels at these hosts (port 26379 unless given) name for the service; what they are told
+    ///   themselves stands behind, as `?sentinel_user=..&sentinel_password=..`.
+    /// - `redis+cluster://[user:password@]host[:port][,..]`: the master of the one slot that all keys
+    ///   are in, of which any of these nodes tells. Takes Redis 7, for sharded messages.
+    ///
+    /// Each of them but the socket's file is over TLS with `rediss`, sentinels included: the
+    /// certificate of each server must then be good for its host as written or told, and come from
+    /// an authority that this system believes. At most 16 hosts; of several, some may be away.
     ///
     /// # Errors
-    /// The URL is malformed, or the namespace is not 1 to 64 of a-z, A-Z, 0-9, `_`, `.` and `-`; or
+    /// The URL is malformed ([`Self::check_url`]), or the namespace is not 1 to 64 of a-z, A-Z, 0-9, `_`, `.` and `-`; or
     /// TLS is asked for where the system has no authorities.
     pub fn open(url: &str, namespace: &str) -> Result<Self, BusError> {
         Self::open_with(url, namespace, None)
@@ -98,11 +113,22 @@ impl RedisBus {
         Self::open_believing(url, Self::NAMESPACE, &ca)
     }
 
+    /// Holds a URL against what [`Self::open`] takes.
+    ///
+    /// # Errors
+    /// What is wrong with it, as the end of a sentence that begins with it, and without any part of
+    /// it: it may hold a password.
+    pub fn check_url(url: &str) -> Result<(), String> {
+        Address::parse(url).map(drop)
+    }
+
     fn open_with(url: &str, namespace: &str, ca: Option<&[u8]>) -> Result<Self, BusError> {
+        let keys = Keys::new(namespace)?;
+        let master = Master::open(url, ca, keys.meta())?;
         Ok(Self {
             inner: Arc::new(Inner {
-                connection: Connection::open(url, ca)?,
-                keys: Keys::new(namespace)?,
+                connection: Connection::new(master),
+                keys,
                 scripts: Scripts::default(),
                 layout: Layout::default(),
             }),

@@ -2,6 +2,8 @@
 
 mod resp;
 
+mod address;
+
 use shared::Sequence;
 use testkit::{
     builders::{EPOCH, link},

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, num::NonZero, ops::RangeInclusive, path::PathBuf, time::Duration};
 
+use bus::RedisBus;
 use http::HeaderValue;
 use service::config::{
     ConfigExit, Environment, Process, Program, RedactedUrl, Rejected, Setting, Settings, process,
@@ -69,7 +70,9 @@ pub const SETTINGS: &[Setting] = &[
 pub const BUS_SETTINGS: &[Setting] = &[
     Setting::secret(
         "REDIS_URL",
-        "Redis, as redis://[:PASSWORD@]HOST[:PORT][/DATABASE], rediss:// over TLS, or redis+unix:///PATH",
+        "Redis, as redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE] or redis+unix:///PATH; by its \
+         sentinels, redis+sentinel://HOST[:PORT][,...]/SERVICE; a Cluster, \
+         redis+cluster://HOST[:PORT][,...]; over TLS with rediss in place of redis",
     ),
     Setting::new(
         "REDIS_TLS_CA_FILE",
@@ -169,10 +172,7 @@ impl Config {
     {
         let mut settings = Settings::gather(&PROGRAM, arguments, environment)?;
         let reader = ReaderConfig::read(&mut settings);
-        let redis_url = settings.required(
-            "REDIS_URL",
-            values::url_of(&["redis", "rediss", "redis+unix", "unix"]),
-        );
+        let redis_url = settings.required("REDIS_URL", redis_url);
         let redis_ca_file = settings.optional("REDIS_TLS_CA_FILE", values::path);
         let directory = settings.optional("SNAPSHOT_DIR", values::path);
         let interval =
@@ -277,4 +277,11 @@ fn reader_id(text: &str) -> Result<String, String> {
             "is not 1 to {READER_ID_BYTES_MAX} visible ASCII characters"
         ))
     }
+}
+
+/// A URL that the bus takes.
+fn redis_url(text: &str) -> Result<RedactedUrl, String> {
+    let url = values::url_of(RedisBus::SCHEMES)(text)?;
+    RedisBus::check_url(text)?;
+    Ok(url)
 }

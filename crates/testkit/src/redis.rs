@@ -34,6 +34,7 @@ pub struct RedisServer {
     process: ServerProcess,
     port: u16,
     directory: PathBuf,
+    /// A configuration file first, if there is one.
     options: Vec<String>,
 }
 
@@ -78,7 +79,8 @@ impl RedisServer {
         (server, format!("rediss://127.0.0.1:{port}"))
     }
 
-    /// As [`Self::start`], with options, e.g. `["--maxmemory", "8mb"]`.
+    /// As [`Self::start`], with options, e.g. `["--maxmemory", "8mb"]`, behind the path of a file of
+    /// settings, if there is one.
     ///
     /// # Panics
     /// Redis is not installed or does not start.
@@ -159,6 +161,31 @@ impl RedisServer {
         stored.unwrap_or_else(|error| panic!("HSET {key} {field}: {error}"));
     }
 
+    /// Whether it calls itself a master; `None` where it does not answer.
+    pub async fn is_master(&self) -> Option<bool> {
+        let role: Vec<redis::Value> = self.try_command(&["ROLE"]).await.ok()?;
+        Some(role.first()? == &redis::Value::BulkString(b"master".into()))
+    }
+
+    /// Lets it, a replica, get nothing more from its master, as one that falls behind: the master
+    /// takes no password, and is given one. [`Self::follow_again`] undoes it.
+    ///
+    /// # Panics
+    /// It does not answer, or is no replica with a link to its master.
+    pub async fn fall_behind(&self) {
+        let () = self.command(&["CONFIG", "SET", "masterauth", "none"]).await;
+        let cut: u64 = self.command(&["CLIENT", "KILL", "TYPE", "master"]).await;
+        assert_eq!(cut, 1, "the replica had a link to its master");
+    }
+
+    /// Undoes [`Self::fall_behind`].
+    ///
+    /// # Panics
+    /// It does not answer.
+    pub async fn follow_again(&self) {
+        let () = self.command(&["CONFIG", "SET", "masterauth", ""]).await;
+    }
+
     /// Sends a signal, e.g. `"STOP"` or `"CONT"`.
     ///
     /// # Errors
@@ -234,7 +261,13 @@ fn launch(port: u16, options: &[String]) -> (ServerProcess, PathBuf) {
         .keep();
     let port = port.to_string();
     let socket = socket(&directory);
+    // The server takes a file of settings only as its first argument.
+    let begins_with_file = options
+        .first()
+        .is_some_and(|first| !first.starts_with("--"));
+    let (file, options) = options.split_at(usize::from(begins_with_file));
     let mut command: Vec<OsString> = vec![program.into()];
+    command.extend(file.iter().map(OsString::from));
     for word in ["--port", &port, "--bind", "127.0.0.1", "--save", ""] {
         command.push(word.into());
     }

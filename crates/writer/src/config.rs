@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, num::NonZeroU32, ops::RangeInclusive, path::PathBuf};
 
+use bus::RedisBus;
 use service::config::{
     ConfigExit, Environment, Process, Program, RedactedUrl, Rejected, Setting, Settings, process,
     values::{self, Parsed},
@@ -57,7 +58,9 @@ pub const SERVER_SETTINGS: &[Setting] = &[
     ),
     Setting::secret(
         "REDIS_URL",
-        "Redis, as redis://[:PASSWORD@]HOST[:PORT][/DATABASE], rediss:// over TLS, or redis+unix:///PATH",
+        "Redis, as redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE] or redis+unix:///PATH; by its \
+         sentinels, redis+sentinel://HOST[:PORT][,...]/SERVICE; a Cluster, \
+         redis+cluster://HOST[:PORT][,...]; over TLS with rediss in place of redis",
     ),
     Setting::new(
         "REDIS_TLS_CA_FILE",
@@ -141,10 +144,7 @@ impl Config {
         let database_url =
             settings.required("DATABASE_URL", values::url_of(&["postgres", "postgresql"]));
         let migrate = settings.switch("WRITER_MIGRATE");
-        let redis_url = settings.required(
-            "REDIS_URL",
-            values::url_of(&["redis", "rediss", "redis+unix", "unix"]),
-        );
+        let redis_url = settings.required("REDIS_URL", redis_url);
         let redis_ca_file = settings.optional("REDIS_TLS_CA_FILE", values::path);
         let process = Process::read(&mut settings);
         settings.finish(|| {
@@ -206,4 +206,11 @@ fn codings(text: &str) -> Parsed<Codings> {
     }
     text.parse()
         .map_err(|error: CodingsError| format!("has an unknown member: {error}"))
+}
+
+/// A URL that the bus takes.
+fn redis_url(text: &str) -> Parsed<RedactedUrl> {
+    let url = values::url_of(RedisBus::SCHEMES)(text)?;
+    RedisBus::check_url(text)?;
+    Ok(url)
 }

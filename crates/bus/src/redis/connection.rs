@@ -2,27 +2,25 @@
 
 use std::{
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisError,
-    ServerErrorKind, TlsCertificates, aio::MultiplexedConnection, io::tcp::TcpSettings,
+    AsyncConnectionConfig, ErrorKind, RedisError, ServerErrorKind, aio::MultiplexedConnection,
 };
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    deadline::{CONNECT_TIMEOUT, failed, within},
-    suitability, tls,
+    deadline::{CONNECT_TIMEOUT, within},
+    master::Master,
+    suitability,
 };
 use crate::BusError;
 
 /// Makes connections, and keeps one for commands.
 pub(super) struct Connection {
-    client: Client,
-    /// For connections that the library does not make.
-    tls: Option<Arc<rustls::ClientConfig>>,
+    master: Master,
     current: Mutex<Current>,
     /// Held by whoever connects; the others wait for that connection.
     connecting: tokio::sync::Mutex<()>,
@@ -37,40 +35,17 @@ struct Current {
 }
 
 impl Connection {
-    /// `ca`: authorities to be believed in place of the system's, PEM; over TLS only.
-    pub(super) fn open(url: &str, ca: Option<&[u8]>) -> Result<Self, BusError> {
-        let info = url
-            .into_connection_info()
-            .map_err(failed("parsing the URL of Redis"))?;
-        // The library leaves Nagle's algorithm on: it would hold the last part of a batch back
-        // until the parts before are acknowledged.
-        let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
-        let is_tls = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
-        let client = match ca {
-            None => Client::open(info),
-            Some(ca) => Client::build_with_tls(
-                info,
-                TlsCertificates {
-                    client_tls: None,
-                    root_cert: Some(ca.to_vec()),
-                },
-            ),
-        };
-        let tls = is_tls.then(|| tls::config(ca)).transpose();
-        Ok(Self {
-            client: client.map_err(failed("parsing the URL of Redis"))?,
-            tls: tls.map_err(failed("preparing TLS to Redis"))?,
+    pub(super) fn new(master: Master) -> Self {
+        Self {
+            master,
             current: Mutex::default(),
             connecting: tokio::sync::Mutex::default(),
-        })
+        }
     }
 
-    pub(super) fn client(&self) -> &Client {
-        &self.client
-    }
-
-    pub(super) fn tls(&self) -> Option<Arc<rustls::ClientConfig>> {
-        self.tls.clone()
+    /// Where connections lead.
+    pub(super) fn master(&self) -> &Master {
+        &self.master
     }
 
     /// Does `work` on the shared connection within `limit`, connecting first if need be. After a
@@ -104,15 +79,14 @@ impl Connection {
         }
     }
 
-    /// A connection that nobody else uses. It never reconnects.
+    /// A connection to the master of this moment that nobody else uses. It never reconnects.
     pub(super) async fn dedicated(&self) -> Result<MultiplexedConnection, BusError> {
         // Deadlines are kept around whole operations, not here around single answers.
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(None);
-        let connecting = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config);
+        let client = self.master.find_client().await?;
+        let connecting = client.get_multiplexed_async_connection_with_config(&config);
         within(CONNECT_TIMEOUT, "connecting to Redis", connecting).await
     }
 
@@ -150,12 +124,17 @@ impl Connection {
 }
 
 /// Whether another connection may do better: this one is lost, or leads to a server that is no
-/// longer the primary.
+/// longer the master, or not of our slot.
 fn is_broken(error: &RedisError) -> bool {
     error.is_unrecoverable_error()
         || matches!(
             error.kind(),
             ErrorKind::Io
-                | ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown)
+                | ErrorKind::Server(
+                    ServerErrorKind::ReadOnly
+                        | ServerErrorKind::MasterDown
+                        | ServerErrorKind::Moved
+                        | ServerErrorKind::ClusterDown
+                )
         )
 }

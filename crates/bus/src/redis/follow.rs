@@ -22,11 +22,11 @@ const REGISTRATION_S: u64 = 5;
 #[async_trait]
 impl Follower for RedisBus {
     async fn subscribe(&self) -> Result<Subscription, BusError> {
-        subscription::subscribe(self.inner.connection.client(), self.inner.keys.feed()).await
+        subscription::subscribe(self.inner.connection.master(), self.inner.keys.feed()).await
     }
 
     async fn snapshot(&self) -> Result<Box<dyn SnapshotReader>, BusError> {
-        let info = self.inner.connection.client().get_connection_info().clone();
+        let info = self.inner.connection.master().find().await?;
         Ok(Box::new(RedisSnapshot::open(self.clone(), info).await?))
     }
 

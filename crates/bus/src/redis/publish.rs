@@ -150,7 +150,7 @@ impl Publisher for RedisBus {
     }
 
     async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<(), BusError> {
-        let mut send = redis::cmd("PUBLISH");
+        let mut send = redis::cmd(self.publishing());
         send.arg(self.inner.keys.feed())
             .arg(&encode_heartbeat(heartbeat)[..]);
         self.inner
@@ -195,6 +195,16 @@ fn calls_of(batch: &[Publication]) -> impl Iterator<Item = &[Publication]> {
 }
 
 impl RedisBus {
+    /// The command that sends a message. In a Cluster the plain one goes to every node, where
+    /// messages pile up for those that are slow (redis #14310).
+    fn publishing(&self) -> &'static str {
+        if self.inner.connection.master().is_sharded() {
+            "SPUBLISH"
+        } else {
+            "PUBLISH"
+        }
+    }
+
     async fn publish_batch(
         &self,
         build: Build,
@@ -238,7 +248,8 @@ impl RedisBus {
             .arg(LOG_SEGMENT_SLOTS)
             .arg(PENDING_MAX)
             .arg(ADVANCE_MAX)
-            .arg(&encode_batch());
+            .arg(&encode_batch())
+            .arg(self.publishing());
         for publication in publications {
             add_publication(&mut call, publication);
         }

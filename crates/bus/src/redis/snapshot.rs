@@ -34,7 +34,7 @@ pub(super) struct RedisSnapshot {
 
 impl RedisSnapshot {
     pub(super) async fn open(bus: RedisBus, info: ConnectionInfo) -> Result<Self, BusError> {
-        let tls = bus.inner.connection.tls();
+        let tls = bus.inner.connection.master().tls();
         let connection = on_a_thread(move || BulkConnection::open(&info, tls.as_ref())).await?;
         Ok(Self {
             bus,

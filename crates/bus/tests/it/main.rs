@@ -7,4 +7,5 @@ mod contract;
 mod memory;
 mod redis;
 mod redis_faults;
+mod redis_sentinel;
 mod redis_tls;

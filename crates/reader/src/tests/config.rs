@@ -108,6 +108,30 @@ fn every_problem_is_reported_at_once_one_line_each() {
 }
 
 #[test]
+fn redis_by_its_sentinels_or_as_a_cluster_is_told_whole_or_refused() {
+    for (url, expected) in [
+        ("redis+sentinel://one,two:1/mymaster", Ok(())),
+        ("rediss+cluster://:p@one,two", Ok(())),
+        ("redis+sentinel://one,two", Err("does not name a service")),
+        (
+            "redis+cluster://one/1",
+            Err("has something behind its hosts"),
+        ),
+        ("redis://one/x", Err("is not a URL of Redis")),
+    ] {
+        let read = read(&[], &[("REDIS_URL", url)]);
+        match (read, expected) {
+            (Ok(config), Ok(())) => assert_eq!(config.redis_url.expose(), url),
+            (Err(exit), Err(complaint)) => {
+                let begin = format!("REDIS_URL: the value (not shown) {complaint}");
+                assert!(exit.text().starts_with(&begin), "{exit}");
+            }
+            (read, _) => panic!("{url}: {read:?}"),
+        }
+    }
+}
+
+#[test]
 fn limits_hold_at_the_limit_and_not_one_past_it() {
     let longest = "x".repeat(64);
     for (name, value, expected) in [

@@ -5,12 +5,13 @@
 -- KEYS: 1 meta, 2 pending, 3 the feed's channel
 -- ARGV: 1 epoch, 2 build, 3 prefix of the buckets, 4 prefix of the log's segments, 5 segments kept,
 --       6 slots per segment, 7 slots that pending reaches ahead, 8 slots advanced at most,
---       9 header of a batch, then for each change its slot, its prev_link and link, its key, the
---       key's bucket among 65,536, its sequence, its envelope, the length and the header of its
---       message, '1' if the envelope follows that header in the message
+--       9 header of a batch, 10 the command that sends a message, then for each change its slot,
+--       its prev_link and link, its key, the key's bucket among 65,536, its sequence, its envelope,
+--       the length and the header of its message, '1' if the envelope follows that header in the
+--       message
 -- Gives for each change published_through after it as an integer, or a word; one word for all
 -- where nothing could be judged.
-local FIRST, STEP = 10, 8
+local FIRST, STEP = 11, 8
 local meta = redis.call('HMGET', KEYS[1], 'epoch', 'build', 'published_through', 'log_from', 'tip',
   'buckets')
 if not meta[1] then
@@ -109,9 +110,9 @@ for _, logged in pairs(segments) do
 end
 if #parts == 3 then
   -- One message goes as itself, without its length.
-  redis.call('PUBLISH', KEYS[3], string.sub(parts[2], 5) .. parts[3])
+  redis.call(ARGV[10], KEYS[3], string.sub(parts[2], 5) .. parts[3])
 else
-  redis.call('PUBLISH', KEYS[3], table.concat(parts))
+  redis.call(ARGV[10], KEYS[3], table.concat(parts))
 end
 if through == begun then
   return answers

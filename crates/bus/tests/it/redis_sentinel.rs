@@ -1,0 +1,258 @@
+//! The contract on a Redis that sentinels lead to, and their failover.
+
+use std::time::Duration;
+
+use bus::{BusError, FeedEvent, PublishOutcome, RedisBus, Refusal};
+use shared::Sequence;
+use testkit::{builders::slot, eventually, redis::namespace, sentinel::SentinelSet};
+use tokio::sync::OnceCell;
+
+use crate::{
+    contract::subject::{LOG_SEGMENTS, Subject, change, next_delivery, next_event, published},
+    redis::faults,
+};
+
+contract! { open }
+
+/// Nobody is to be thought dead because the machine is busy.
+const NEVER: Duration = Duration::from_mins(1);
+
+/// How long a master is silent until it counts as dead.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+static SHARED: OnceCell<SentinelSet> = OnceCell::const_new();
+
+async fn open() -> Subject {
+    let set = SHARED.get_or_init(|| SentinelSet::start(NEVER)).await;
+    on(set, &namespace())
+}
+
+/// A bus that finds its master by these sentinels; faults befall the first server.
+fn on(set: &SentinelSet, namespace: &str) -> Subject {
+    let bus = RedisBus::open(&set.url(), namespace)
+        .expect("the test's URL is valid")
+        .with_log_segments(LOG_SEGMENTS);
+    Subject {
+        publisher: Box::new(bus.clone()),
+        follower: Box::new(bus),
+        faults: faults(&set.servers[0], namespace),
+    }
+}
+
+/// Waits for another master than the one at this port, and gives its index.
+async fn promoted(set: &SentinelSet, before: u16) -> usize {
+    eventually("the sentinels promote a replica", async || {
+        let named = set.named().await;
+        let index = set.servers.iter().position(|one| one.port() == named)?;
+        let is_master = set.servers[index].is_master().await?;
+        (named != before && is_master).then_some(index)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_killed_master_is_replaced_and_what_it_alone_had_is_published_again() {
+    let set = SentinelSet::start(PATIENCE).await;
+    let bus = on(&set, "pressrun");
+    let build = bus.complete_at(0).await;
+    bus.publish_range(build, 1, 5).await;
+    let mut feed = bus.subscribe().await;
+    let mut snapshot = bus.follower.snapshot().await.expect("Redis answers");
+    for replica in &set.servers[1..] {
+        eventually("the replica has it", async || {
+            let words = ["HGET", "{pressrun}:meta", "published_through"];
+            let through: Option<u64> = replica.try_command(&words).await.ok()?;
+            (through == Some(5)).then_some(())
+        })
+        .await;
+        replica.fall_behind().await;
+    }
+    bus.publish_range(build, 6, 8).await;
+    let before = set.servers[0].port();
+
+    set.servers[0].kill();
+
+    let after = promoted(&set, before).await;
+    // What was open is lost, and says so.
+    while next_event(&mut feed).await.is_some() {}
+    assert!(snapshot.meta().await.is_err(), "it never reconnects");
+    let meta = eventually("the bus finds the new master", async || {
+        bus.publisher.meta().await.ok()?
+    })
+    .await;
+    assert_eq!(meta.build, build);
+    assert_eq!(
+        meta.published_through,
+        Sequence(5),
+        "the last writes are lost"
+    );
+    let mut feed = bus.subscribe().await;
+    bus.publish_range(build, 6, 9).await;
+    assert_eq!(next_delivery(&mut feed).await.0, slot(6));
+    let words = ["HGET", "{pressrun}:meta", "published_through"];
+    let held: u64 = set.servers[after].command(&words).await;
+    assert_eq!(held, 9, "at the new master");
+    let mut snapshot = bus.follower.snapshot().await.expect("Redis answers");
+    let meta = snapshot.meta().await.expect("Redis answers");
+    assert_eq!(meta.map(|meta| meta.published_through), Some(Sequence(9)));
+}
+
+#[tokio::test]
+async fn a_master_that_comes_back_as_a_replica_is_left_alone() {
+    let set = SentinelSet::start(PATIENCE).await;
+    let bus = on(&set, "pressrun");
+    let build = bus.complete_at(0).await;
+    let mut feed = bus.subscribe().await;
+    let former = &set.servers[0];
+    former.signal("STOP").expect("it runs");
+    let after = promoted(&set, former.port()).await;
+    former.signal("CONT").expect("it is there");
+    eventually("the former master is a replica", async || {
+        (!former.is_master().await?).then_some(())
+    })
+    .await;
+
+    // It still answers, but is not the one to write to any more: nobody stays with it.
+    while next_event(&mut feed).await.is_some() {}
+    let outcome = eventually("the bus finds the new master", async || {
+        bus.publisher.publish(build, &[change(1, "a")]).await.ok()
+    })
+    .await;
+    assert!(
+        [published(1), PublishOutcome::Duplicate].contains(&outcome[0]),
+        "{outcome:?}"
+    );
+    let words = ["HGET", "{pressrun}:meta", "published_through"];
+    let held: u64 = set.servers[after].command(&words).await;
+    assert_eq!(held, 1, "at the new master");
+    let mut feed = bus.subscribe().await;
+    bus.publish(build, change(2, "b")).await;
+    assert_eq!(next_delivery(&mut feed).await.0, slot(2));
+}
+
+#[tokio::test]
+async fn a_new_master_that_may_evict_is_refused() {
+    let set = SentinelSet::start(PATIENCE).await;
+    let bus = on(&set, "pressrun");
+    bus.complete_at(0).await;
+    for replica in &set.servers[1..] {
+        for (name, value) in [("maxmemory", "64mb"), ("maxmemory-policy", "allkeys-lru")] {
+            let () = replica.command(&["CONFIG", "SET", name, value]).await;
+        }
+    }
+    set.servers[0].kill();
+    promoted(&set, set.servers[0].port()).await;
+    let reason = eventually("the new master is looked at", async || {
+        match bus.publisher.meta().await {
+            Err(BusError::Unsuitable(reason)) => Some(reason),
+            _ => None,
+        }
+    })
+    .await;
+    assert!(reason.contains("allkeys-lru"), "{reason}");
+}
+
+#[tokio::test]
+async fn sentinels_that_are_away_or_silent_do_not_matter_while_one_answers() {
+    let set = SentinelSet::start(NEVER).await;
+    let bus = on(&set, "pressrun");
+    set.sentinels[0].kill();
+    set.sentinels[1].signal("STOP").expect("it runs");
+    let build = bus.complete_at(0).await;
+    let mut feed = bus.subscribe().await;
+    bus.publish(build, change(1, "a")).await;
+    assert_eq!(next_delivery(&mut feed).await.0, slot(1));
+
+    set.sentinels[2].kill();
+
+    // What is connected stays so; nobody can say where else to connect.
+    bus.publish(build, change(2, "b")).await;
+    assert!(matches!(
+        next_event(&mut feed).await,
+        Some(FeedEvent::Message(_))
+    ));
+    assert!(bus.follower.subscribe().await.is_err());
+}
+
+#[tokio::test]
+async fn an_unknown_service_is_an_error_that_says_so() {
+    let set = SHARED.get_or_init(|| SentinelSet::start(NEVER)).await;
+    let url = set.url().replace("/pressrun", "/another");
+    let bus = RedisBus::open(&url, "pressrun").expect("the URL is valid");
+    let refused = bus::Publisher::meta(&bus).await;
+    let Err(BusError::Redis { source, .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(source.to_string().contains("service"), "{source}");
+    let empty = on(set, "nobodys")
+        .publish(bus::Build(1), change(1, "a"))
+        .await;
+    assert_eq!(empty, PublishOutcome::Refused(Refusal::NoMeta));
+}
+
+#[tokio::test]
+async fn users_of_sentinels_and_of_redis_are_told_apart() {
+    let set = SentinelSet::start(NEVER).await;
+    for server in &set.servers {
+        let () = server
+            .command(&[
+                "ACL",
+                "SETUSER",
+                "bus",
+                "on",
+                ">of redis",
+                "~*",
+                "&*",
+                "+@all",
+            ])
+            .await;
+    }
+    for sentinel in &set.sentinels {
+        let () = sentinel
+            .command(&[
+                "ACL",
+                "SETUSER",
+                "asker",
+                "on",
+                ">of sentinels",
+                "+sentinel",
+            ])
+            .await;
+    }
+    let hosts = set.url().replace("redis+sentinel://", "");
+    let url = |user: &str, query: &str| format!("redis+sentinel://{user}@{hosts}/2?{query}");
+    let asker = "sentinel_user=asker&sentinel_password=of%20sentinels";
+    let bus = RedisBus::open(&url("bus:of%20redis", asker), "pressrun").expect("a valid URL");
+    let subject = Subject {
+        publisher: Box::new(bus.clone()),
+        follower: Box::new(bus),
+        faults: faults(&set.servers[0], "pressrun"),
+    };
+    let build = subject.complete_at(0).await;
+    let mut feed = subject.subscribe().await;
+    subject.publish(build, change(1, "a")).await;
+    assert_eq!(next_delivery(&mut feed).await.0, slot(1));
+    let clients: String = set.servers[0].command(&["CLIENT", "LIST"]).await;
+    let ours: Vec<&str> = clients
+        .lines()
+        .filter(|line| line.contains("user=bus"))
+        .collect();
+    assert!(
+        !ours.is_empty() && ours.iter().all(|line| line.contains("db=2")),
+        "{clients}"
+    );
+
+    for (user, query) in [
+        ("bus:guess", asker),
+        (
+            "bus:of%20redis",
+            "sentinel_user=asker&sentinel_password=guess",
+        ),
+    ] {
+        let stranger = RedisBus::open(&url(user, query), "pressrun").expect("a valid URL");
+        assert!(
+            bus::Publisher::meta(&stranger).await.is_err(),
+            "{user} {query}"
+        );
+    }
+}
