@@ -6,6 +6,7 @@
 pub mod builders;
 pub mod cable;
 pub mod clock;
+pub mod cluster;
 pub mod haproxy;
 pub mod postgres;
 pub mod process;

@@ -6,6 +6,7 @@ mod contract;
 
 mod memory;
 mod redis;
+mod redis_cluster;
 mod redis_faults;
 mod redis_sentinel;
 mod redis_tls;

@@ -1,0 +1,231 @@
+//! The contract on a Redis Cluster, its failover, and slots that move.
+
+use std::time::Duration;
+
+use bus::{BusError, PublishOutcome, RedisBus};
+use shared::Sequence;
+use testkit::{builders::slot, cluster::Cluster, eventually, redis::namespace};
+use tokio::sync::OnceCell;
+
+use crate::{
+    contract::subject::{LOG_SEGMENTS, Subject, change, next_delivery, next_event, published},
+    redis::faults,
+};
+
+contract! { open }
+
+/// Nobody is to be thought dead because the machine is busy.
+const NEVER: Duration = Duration::from_mins(1);
+
+/// How long a node is silent until it counts as dead.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+const META: &str = "{pressrun}:meta";
+
+static SHARED: OnceCell<Cluster> = OnceCell::const_new();
+
+/// Namespaces fall into slots of all masters.
+async fn open() -> Subject {
+    let cluster = SHARED.get_or_init(|| Cluster::start(NEVER)).await;
+    on(cluster, &namespace()).await
+}
+
+/// A bus on this Cluster; faults befall the master of its slot.
+async fn on(cluster: &Cluster, namespace: &str) -> Subject {
+    let bus = RedisBus::open(&cluster.url(), namespace)
+        .expect("the test's URL is valid")
+        .with_log_segments(LOG_SEGMENTS);
+    let master = cluster.master_of(&format!("{{{namespace}}}:meta")).await;
+    Subject {
+        publisher: Box::new(bus.clone()),
+        follower: Box::new(bus),
+        faults: faults(&cluster.nodes[master], namespace),
+    }
+}
+
+#[tokio::test]
+async fn a_killed_master_is_replaced_and_what_it_alone_had_is_published_again() {
+    let cluster = Cluster::start(PATIENCE).await;
+    let bus = on(&cluster, "pressrun").await;
+    let master = cluster.master_of(META).await;
+    let replica = cluster.replica_of(master).await;
+    let build = bus.complete_at(0).await;
+    bus.publish_range(build, 1, 5).await;
+    let mut feed = bus.subscribe().await;
+    let mut snapshot = bus.follower.snapshot().await.expect("Redis answers");
+    eventually("the replica has it", async || {
+        let told: String = cluster.nodes[replica]
+            .command(&["INFO", "replication"])
+            .await;
+        let number = |text: &str, name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|number| number.parse::<u64>().ok())
+        };
+        let master: String = cluster.nodes[master]
+            .command(&["INFO", "replication"])
+            .await;
+        let there = number(&master, "master_repl_offset:")?;
+        (number(&told, "slave_repl_offset:")? >= there).then_some(())
+    })
+    .await;
+    cluster.nodes[replica].fall_behind().await;
+    bus.publish_range(build, 6, 8).await;
+
+    cluster.nodes[master].kill();
+
+    let after = cluster.master_of(META).await;
+    assert_eq!(after, replica, "it has taken the slot over");
+    while next_event(&mut feed).await.is_some() {}
+    assert!(snapshot.meta().await.is_err(), "it never reconnects");
+    let meta = eventually("the bus finds the new master", async || {
+        bus.publisher.meta().await.ok()?
+    })
+    .await;
+    assert_eq!(
+        meta.published_through,
+        Sequence(5),
+        "the last writes are lost"
+    );
+    let mut feed = bus.subscribe().await;
+    bus.publish_range(build, 6, 9).await;
+    assert_eq!(next_delivery(&mut feed).await.0, slot(6));
+    let mut snapshot = bus.follower.snapshot().await.expect("Redis answers");
+    let meta = snapshot.meta().await.expect("Redis answers");
+    assert_eq!(meta.map(|meta| meta.published_through), Some(Sequence(9)));
+}
+
+#[tokio::test]
+async fn a_failover_by_command_is_followed_though_the_former_master_answers() {
+    let cluster = Cluster::start(NEVER).await;
+    let bus = on(&cluster, "pressrun").await;
+    let before = cluster.master_of(META).await;
+    let replica = cluster.replica_of(before).await;
+    let build = bus.complete_at(0).await;
+    bus.publish_range(build, 1, 3).await;
+
+    let () = cluster.nodes[replica]
+        .command(&["CLUSTER", "FAILOVER"])
+        .await;
+
+    eventually("the replica is the master", async || {
+        (cluster.master_of(META).await == replica).then_some(())
+    })
+    .await;
+    // The connection for commands still leads to the former master, which sends us on.
+    let outcomes = eventually("the bus follows", async || {
+        bus.publisher.publish(build, &[change(4, "a")]).await.ok()
+    })
+    .await;
+    assert!(
+        [published(4), PublishOutcome::Duplicate].contains(&outcomes[0]),
+        "{outcomes:?}"
+    );
+    let mut feed = bus.subscribe().await;
+    bus.publish(build, change(5, "b")).await;
+    assert_eq!(next_delivery(&mut feed).await.0, slot(5));
+}
+
+#[tokio::test]
+async fn a_slot_that_moves_to_another_master_ends_subscriptions_and_is_found_there() {
+    let cluster = Cluster::start(NEVER).await;
+    let bus = on(&cluster, "pressrun").await;
+    let build = bus.complete_at(0).await;
+    bus.publish_range(build, 1, 3).await;
+    let mut feed = bus.subscribe().await;
+
+    let target = move_slot(&cluster, META).await;
+
+    assert_eq!(next_event(&mut feed).await, None, "the feed moved away");
+    let meta = eventually("the bus follows", async || {
+        bus.publisher.meta().await.ok()?
+    });
+    assert_eq!(meta.await.published_through, Sequence(3), "nothing is lost");
+    let mut feed = bus.subscribe().await;
+    assert_eq!(bus.publish(build, change(4, "a")).await, published(4));
+    assert_eq!(next_delivery(&mut feed).await.0, slot(4));
+    assert_eq!(cluster.master_of(META).await, target);
+}
+
+/// Moves the slot of a key, with all that is in it, to the next master.
+async fn move_slot(cluster: &Cluster, key: &str) -> usize {
+    let from = cluster.master_of(key).await;
+    let to = (from + 1) % 3;
+    let (source, target) = (&cluster.nodes[from], &cluster.nodes[to]);
+    let number: u16 = source.command(&["CLUSTER", "KEYSLOT", key]).await;
+    let number = number.to_string();
+    let source_id: String = source.command(&["CLUSTER", "MYID"]).await;
+    let target_id: String = target.command(&["CLUSTER", "MYID"]).await;
+    let set = ["CLUSTER", "SETSLOT", &number];
+    let () = target
+        .command(&[&set[..], &["IMPORTING", &source_id]].concat())
+        .await;
+    let () = source
+        .command(&[&set[..], &["MIGRATING", &target_id]].concat())
+        .await;
+    let keys: Vec<String> = source
+        .command(&["CLUSTER", "GETKEYSINSLOT", &number, "1000"])
+        .await;
+    let port = target.port().to_string();
+    let mut words = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "10000", "KEYS"];
+    words.extend(keys.iter().map(String::as_str));
+    let () = source.command(&words).await;
+    for node in [target, source] {
+        let () = node
+            .command(&[&set[..], &["NODE", &target_id]].concat())
+            .await;
+    }
+    to
+}
+
+#[tokio::test]
+async fn nodes_that_are_away_do_not_matter_while_one_that_is_named_answers() {
+    let cluster = Cluster::start(NEVER).await;
+    let master = cluster.master_of(META).await;
+    // Not those that serve the slot, and not for long enough to be thought dead.
+    let others: Vec<_> = (0..3).filter(|index| *index != master).collect();
+    cluster.nodes[others[0]].signal("STOP").expect("it runs");
+    let bus = on(&cluster, "pressrun").await;
+    let build = bus.complete_at(0).await;
+    let mut feed = bus.subscribe().await;
+    bus.publish(build, change(1, "a")).await;
+    assert_eq!(next_delivery(&mut feed).await.0, slot(1));
+    cluster.nodes[others[0]]
+        .signal("CONT")
+        .expect("it is there");
+}
+
+#[tokio::test]
+async fn messages_stay_in_the_shard_of_their_slot() {
+    let cluster = Cluster::start(NEVER).await;
+    let bus = on(&cluster, "pressrun").await;
+    let master = cluster.master_of(META).await;
+    let build = bus.complete_at(0).await;
+    let mut feed = bus.subscribe().await;
+    let sent = async |index: usize, kind: &str| -> u64 {
+        let told: String = cluster.nodes[index].command(&["CLUSTER", "INFO"]).await;
+        let name = format!("cluster_stats_messages_{kind}_sent:");
+        let line = told.lines().find_map(|line| line.strip_prefix(&name));
+        line.map_or(0, |number| number.parse().expect("a number"))
+    };
+    let before = sent(master, "publishshard").await;
+    bus.publish_range(build, 1, 20).await;
+    assert_eq!(next_delivery(&mut feed).await.0, slot(1));
+    assert!(
+        sent(master, "publishshard").await > before,
+        "to its replica"
+    );
+    assert_eq!(sent(master, "publish").await, 0, "to all nodes");
+}
+
+#[tokio::test]
+async fn a_plain_url_on_a_cluster_is_an_error_that_says_so() {
+    let cluster = SHARED.get_or_init(|| Cluster::start(NEVER)).await;
+    let master = cluster.master_of("{elsewhere}:meta").await;
+    let other = &cluster.nodes[(master + 1) % 3];
+    let bus = RedisBus::open(&other.url(), "elsewhere").expect("the URL is valid");
+    let refused = bus::Publisher::meta(&bus).await;
+    let Err(BusError::Redis { source, .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(source.to_string().starts_with("Moved"), "{source}");
+}
