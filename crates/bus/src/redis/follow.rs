@@ -41,8 +41,10 @@ impl Follower for RedisBus {
     async fn report_lost(&self, build: Build, bucket: u32) -> Result<(), BusError> {
         let keys = &self.inner.keys;
         let script = &self.inner.scripts.report_lost;
-        let mut call = scripts::call(script, &[&keys.meta(), &keys.bucket(build, bucket)]);
-        call.arg(build_text(build)).arg(bucket);
+        let mut call = scripts::call(script, &[&keys.meta()]);
+        call.arg(build_text(build))
+            .arg(bucket)
+            .arg(keys.bucket(build, bucket));
         let reported = self
             .answer("reporting a lost bucket", OPERATION_TIMEOUT, script, call)
             .await?;

@@ -6,6 +6,7 @@ mod contract;
 
 mod memory;
 mod redis;
+mod redis_acl;
 mod redis_cluster;
 mod redis_faults;
 mod redis_sentinel;
