@@ -1,5 +1,6 @@
 //! Processes as they run where not everybody is trusted: tokens, passwords, TLS.
 
+mod redis_users;
 mod secrets;
 mod tls;
 mod tokens;
