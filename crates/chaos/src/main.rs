@@ -1,12 +1,14 @@
 //! `make chaos`: makes every fault of the design happen to real processes under load, and tells what
 //! came of it.
 //!
-//! Two writers, three readers, a PostgreSQL and a Redis of its own for each scenario. The exit
+//! Two writers, three readers, a PostgreSQL and a Redis of its own for each scenario, which some have
+//! by sentinels or as a Cluster. The exit
 //! status is 0 where every promise held, 1 where one did not, 64 for a command line that cannot be
 //! used.
 
 mod load;
 mod play;
+mod redis;
 mod report;
 mod scenarios;
 mod stage;

@@ -78,7 +78,7 @@ impl Verdict {
 
 /// Plays it, on a stage of its own.
 pub(crate) async fn play(scenario: &'static Scenario) -> Verdict {
-    let mut stage = Stage::start().await;
+    let mut stage = Stage::start(scenario.deployment).await;
     let proof = (scenario.act)(&mut stage).await;
     let converged = stage.converge().await;
     sleep(CALM).await;

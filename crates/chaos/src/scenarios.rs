@@ -5,12 +5,13 @@ mod bus;
 mod calm;
 mod clocks;
 mod database;
+mod failover;
 mod network;
 mod processes;
 
 use std::{future::Future, pin::Pin, time::Duration};
 
-use crate::{play::Proof, stage::Stage};
+use crate::{play::Proof, redis::Deployment, stage::Stage};
 
 /// A scenario at work.
 type Acting<'a> = Pin<Box<dyn Future<Output = Proof> + Send + 'a>>;
@@ -21,6 +22,8 @@ pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     /// What befalls whom.
     pub(crate) fault: &'static str,
+    /// What Redis is while it happens.
+    pub(crate) deployment: Deployment,
     /// How long everything may take to converge after the fault has healed.
     pub(crate) converges_within: Duration,
     /// Makes it happen and heals it.
@@ -50,8 +53,16 @@ const fn scenario(
     Scenario {
         name,
         fault,
+        deployment: Deployment::Single,
         converges_within,
         act,
+    }
+}
+
+impl Scenario {
+    /// The same with another Redis.
+    const fn on(self, deployment: Deployment) -> Self {
+        Self { deployment, ..self }
     }
 }
 
@@ -87,6 +98,20 @@ pub(crate) const ALL: &[Scenario] = &[
         LOADED,
         |stage| Box::pin(bus::replica_promoted(stage)),
     ),
+    scenario(
+        "sentinel-failover",
+        "the master killed, its replicas without the last writes; sentinels promote one",
+        LOADED,
+        |stage| Box::pin(failover::master_killed(stage)),
+    )
+    .on(Deployment::Sentinels),
+    scenario(
+        "cluster-failover",
+        "the slot's master killed, its replica without the last writes; the Cluster promotes it",
+        LOADED,
+        |stage| Box::pin(failover::master_killed(stage)),
+    )
+    .on(Deployment::Cluster),
     scenario("redis-paused", "Redis frozen for 6 s", SOON, |stage| {
         Box::pin(bus::paused(stage))
     }),

@@ -18,7 +18,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::load::{Load, Target, steady_body};
+use crate::{
+    load::{Load, Target, steady_body},
+    redis::{Deployment, Others},
+};
 
 /// Documents that stay.
 pub(crate) const STEADY: u32 = 20_000;
@@ -43,6 +46,8 @@ pub(crate) struct Stage {
     pub(crate) postgres: Postgres,
     /// Everybody's way to Redis but the last reader's.
     pub(crate) redis: Cable,
+    /// What stands beside the Redis of the fleet, which is the master.
+    pub(crate) others: Others,
     /// The last reader's ways: to Redis, and to each writer.
     pub(crate) lonely: Vec<Cable>,
     /// Each process that starts has a name of its own.
@@ -51,9 +56,16 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Starts everything, and load on it.
-    pub(crate) async fn start() -> Self {
+    pub(crate) async fn start(deployment: Deployment) -> Self {
         let postgres = Postgres::dedicated().await;
-        let fleet = Fleet::over(postgres.create_database().await).await;
+        let mut fleet = Fleet::over(postgres.create_database().await).await;
+        let others = match Others::start(deployment).await {
+            Some((master, others)) => {
+                fleet.redis = master;
+                others
+            }
+            None => Others::default(),
+        };
         let redis = SocketAddr::from(([127, 0, 0, 1], fleet.redis.port()));
         let mut stage = Self {
             writers: Vec::new(),
@@ -61,6 +73,7 @@ impl Stage {
             targets: Vec::new(),
             load: None,
             redis: Cable::start(redis).await,
+            others,
             lonely: vec![Cable::start(redis).await],
             fleet,
             postgres,
@@ -134,8 +147,14 @@ impl Stage {
         self.fleet.redis.command(&words).await
     }
 
+    /// By its cable; or by those who know the master, whose addresses no cable could stand for.
     pub(crate) fn redis_url(&self) -> String {
-        format!("redis://{}", self.redis.address())
+        self.redis_url_by(&self.redis)
+    }
+
+    fn redis_url_by(&self, cable: &Cable) -> String {
+        let url = self.others.url.clone();
+        url.unwrap_or_else(|| format!("redis://{}", cable.address()))
     }
 
     /// The last reader has cables of its own; the others reach writers directly.
@@ -149,7 +168,7 @@ impl Stage {
         let name = format!("reader-{}-{}", index + 1, self.started);
         let is_lonely = index == 2;
         let redis = if is_lonely {
-            format!("redis://{}", self.lonely[0].address())
+            self.redis_url_by(&self.lonely[0])
         } else {
             self.redis_url()
         };

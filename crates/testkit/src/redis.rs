@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use redis::{AsyncConnectionConfig, Client, InfoDict, aio::MultiplexedConnection};
+use redis::{AsyncConnectionConfig, Client, InfoDict, Role, aio::MultiplexedConnection};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -161,10 +161,33 @@ impl RedisServer {
         stored.unwrap_or_else(|error| panic!("HSET {key} {field}: {error}"));
     }
 
-    /// Whether it calls itself a master; `None` where it does not answer.
+    /// What it calls itself; `None` where it does not answer, or has no link to its master.
+    async fn role(&self) -> Option<Role> {
+        self.try_command(&["ROLE"]).await.ok()
+    }
+
+    /// Whether it calls itself a master; `None` where it does not answer, or has no link to its own.
     pub async fn is_master(&self) -> Option<bool> {
-        let role: Vec<redis::Value> = self.try_command(&["ROLE"]).await.ok()?;
-        Some(role.first()? == &redis::Value::BulkString(b"master".into()))
+        let role = self.role().await?;
+        Some(matches!(role, Role::Primary { .. }))
+    }
+
+    /// The port of the master that it has a link to; `None` where it has none.
+    pub async fn follows(&self) -> Option<u16> {
+        match self.role().await? {
+            Role::Replica { primary_port, .. } => Some(primary_port),
+            _ => None,
+        }
+    }
+
+    /// How many octets of changes it has made, or got from its master.
+    ///
+    /// # Panics
+    /// It does not answer.
+    pub async fn replicated(&self) -> u64 {
+        let told: InfoDict = self.command(&["INFO", "replication"]).await;
+        let offset = told.get("master_repl_offset");
+        offset.expect("Redis tells how far it is")
     }
 
     /// Lets it, a replica, get nothing more from its master, as one that falls behind: the master

@@ -53,19 +53,9 @@ async fn a_killed_master_is_replaced_and_what_it_alone_had_is_published_again() 
     bus.publish_range(build, 1, 5).await;
     let mut feed = bus.subscribe().await;
     let mut snapshot = bus.follower.snapshot().await.expect("Redis answers");
+    let there = cluster.nodes[master].replicated().await;
     eventually("the replica has it", async || {
-        let told: String = cluster.nodes[replica]
-            .command(&["INFO", "replication"])
-            .await;
-        let number = |text: &str, name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name));
-            line.and_then(|number| number.parse::<u64>().ok())
-        };
-        let master: String = cluster.nodes[master]
-            .command(&["INFO", "replication"])
-            .await;
-        let there = number(&master, "master_repl_offset:")?;
-        (number(&told, "slave_repl_offset:")? >= there).then_some(())
+        (cluster.nodes[replica].replicated().await >= there).then_some(())
     })
     .await;
     cluster.nodes[replica].fall_behind().await;
