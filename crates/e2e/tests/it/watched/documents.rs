@@ -11,7 +11,7 @@ use testkit::process::find_program;
 
 use super::{
     prometheus::INSTALL,
-    queries::{DASHBOARDS, alerts, dashboard},
+    queries::{DASHBOARDS, Query, alerts, dashboard, panels},
     stack::Stack,
 };
 use crate::files::{entries, path_of, text, yaml};
@@ -130,6 +130,39 @@ fn every_alert_compares_with_a_number_and_has_a_runbook_entry_and_a_test_that_fi
         assert!(number.is_finite());
         assert!(firing.contains(&alert.name), "{} never fires", alert.name);
         assert!(silent.contains(&alert.name), "{} always fires", alert.name);
+    }
+}
+
+/// Of the outcomes of reads in the table, those that are answered 503.
+#[test]
+fn whoever_counts_failed_reads_counts_every_way_to_fail() {
+    let table = text("deploy/METRICS.md");
+    let reads = "| `pressrun_reads_requests_total` |";
+    let row = table.lines().find(|line| line.starts_with(reads));
+    let outcomes = row.expect("a row").split('`').collect::<Vec<_>>();
+    let failures: BTreeSet<&str> = outcomes
+        .windows(2)
+        .filter(|pair| pair[1].starts_with(" 503"))
+        .map(|pair| pair[0])
+        .collect();
+    assert!(failures.contains("not_ready"), "{failures:?}");
+
+    let alert = alerts()
+        .into_iter()
+        .find(|alert| alert.name == "PressrunReadErrors");
+    let (alert, _number) = alert.expect("an alert").condition();
+    let shown = panels()
+        .into_iter()
+        .filter(|query| query.shown_by == "overview, Failing");
+    let shown: Vec<Query> = shown
+        .filter(|query| query.text.contains("reads_requests"))
+        .collect();
+    assert_eq!(shown.len(), 1);
+    for query in shown.iter().chain([&alert]) {
+        let (_, counted) = query.text.split_once("outcome=~\"").expect("outcomes");
+        let counted = counted.split('"').next().unwrap_or_default();
+        let counted: BTreeSet<&str> = counted.split('|').collect();
+        assert_eq!(counted, failures, "{}", query.shown_by);
     }
 }
 
