@@ -122,6 +122,38 @@ fn pods_have_time_to_end() {
     }
 }
 
+/// What Kubernetes would call out of memory, a reader with a budget never takes.
+#[test]
+fn readers_with_a_budget_have_the_memory_that_it_takes() {
+    let mut bounded = Vec::new();
+    for example in EXAMPLES {
+        let objects = objects(example);
+        for (_, container, taken) in programs(&objects) {
+            let Some(budget) = taken.catalog_bytes_max else {
+                continue;
+            };
+            bounded.push(example);
+            let resident = budget + budget * 3 / 10 + (32 << 20);
+            for given in ["requests", "limits"] {
+                let memory = container["resources"][given]["memory"].as_str();
+                let memory = octets(memory.expect("an amount"));
+                assert!(memory >= resident, "{example}: {given} {memory}");
+            }
+        }
+    }
+    assert_eq!(bounded, ["laboratory"]);
+}
+
+/// An amount of memory in whole Mi or Gi.
+fn octets(amount: &str) -> u64 {
+    let units = [("Mi", 1 << 20), ("Gi", 1 << 30)];
+    let known = units.iter().find_map(|(unit, octets)| {
+        let number: u64 = amount.strip_suffix(unit)?.parse().ok()?;
+        Some(number * octets)
+    });
+    known.unwrap_or_else(|| panic!("{amount} is in units of no test"))
+}
+
 #[test]
 fn files_that_programs_read_are_mounted() {
     for example in EXAMPLES {

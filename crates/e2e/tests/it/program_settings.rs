@@ -13,6 +13,8 @@ pub(crate) struct Taken {
     pub(crate) admin: SocketAddr,
     /// The end of its process.
     pub(crate) process: Process,
+    /// What a reader may hold, in octets, where that is not everything.
+    pub(crate) catalog_bytes_max: Option<u64>,
 }
 
 /// Lets `writer` or `reader` read these variables as it does when it starts.
@@ -29,6 +31,7 @@ pub(crate) fn take(program: &str, variables: &HashMap<String, String>) -> Taken 
                 listen: config.writer.listen,
                 admin: config.writer.admin_listen,
                 process: config.process,
+                catalog_bytes_max: None,
             }
         }
         "reader" => {
@@ -39,6 +42,7 @@ pub(crate) fn take(program: &str, variables: &HashMap<String, String>) -> Taken 
                 listen: config.reader.listen,
                 admin: config.reader.admin_listen,
                 process: config.process,
+                catalog_bytes_max: config.reader.catalog_bytes_max,
             }
         }
         other => panic!("{other} is no program"),
