@@ -7,6 +7,12 @@ export CARGO_TERM_COLOR ?= auto
 # Compose v2, or docker-compose 1.29.
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 N ?= 3
+# Ports of the stack on this machine; the others are in docker-compose.yaml. A file .env counts for both.
+-include .env
+WRITER_PORT ?= 8080
+READER_PORT ?= 8081
+GATEWAY_PORT ?= 9080
+export WRITER_PORT READER_PORT GATEWAY_PORT
 
 .PHONY: help run build test fuzz chaos bench budget check-api load-read load-ramp load-soak load-start load-storm wrk-read wrk-targets wrk-create wrk-mixed helm-check lint fmt doc deny ci clean start stop health logs scale-readers test-write demo
 
@@ -104,9 +110,9 @@ stop: ## Stop the stack; documents stay ("compose down --volumes" removes them t
 
 health: ## Ask the stack's writer, direct reader and gateway for their health
 	@$(COMPOSE) ps
-	curl -fsS --max-time 5 http://127.0.0.1:8080/health && echo
-	curl -fsS --max-time 5 http://127.0.0.1:8081/health && echo
-	curl -sS --max-time 5 -o /dev/null -w 'gateway: %{http_code}\n' http://127.0.0.1:9080/post?id=hello
+	curl -fsS --max-time 5 http://127.0.0.1:$(WRITER_PORT)/health && echo
+	curl -fsS --max-time 5 http://127.0.0.1:$(READER_PORT)/health && echo
+	curl -sS --max-time 5 -o /dev/null -w 'gateway: %{http_code}\n' http://127.0.0.1:$(GATEWAY_PORT)/post?id=hello
 
 logs: ## Follow the stack's logs
 	$(COMPOSE) logs --follow --tail=50
@@ -114,8 +120,8 @@ logs: ## Follow the stack's logs
 scale-readers: ## Run N readers behind the gateway: make scale-readers N=5
 	$(COMPOSE) up --detach --no-recreate --scale reader=$(N) reader
 
-test-write: ## Write a post through the gateway and read it back from there
-	curl -fsS --max-time 10 http://127.0.0.1:9080/create -H 'Content-Type: application/json' \
+test-write: ## Write a post through the gateway, with TOKEN if one is given, and read it back from there
+	@curl -fsS --max-time 10 http://127.0.0.1:$(GATEWAY_PORT)/create $(if $(TOKEN),-H 'Authorization: Bearer $(TOKEN)') -H 'Content-Type: application/json' \
 		-d '{"id":"hello","title":"Hello","content":"Printed once.","author":"Ada"}' && echo
 	curl -fsS --max-time 10 --retry 10 --retry-delay 1 --retry-all-errors \
-		'http://127.0.0.1:9080/post?id=hello' && echo
+		'http://127.0.0.1:$(GATEWAY_PORT)/post?id=hello' && echo

@@ -1,7 +1,11 @@
 //! `docker-compose.yaml`, `deploy/Dockerfile` and what the stack is watched with against each other,
 //! and against the settings that the services really have.
 
-use std::{collections::HashMap, net::SocketAddr, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
@@ -16,6 +20,17 @@ const OURS: [(&str, &str); 3] = [
     ("reader", "reader"),
     ("reader-direct", "reader"),
 ];
+
+/// The parts of a published port, `127.0.0.1:${NAME:-HOST}:CONTAINER`: name, host's, container's.
+fn parts_of(port: &str) -> (&str, &str, &str) {
+    let split = || {
+        let rest = port.strip_prefix("127.0.0.1:${")?;
+        let (name, rest) = rest.split_once(":-")?;
+        let (host, container) = rest.split_once("}:")?;
+        Some((name, host, container))
+    };
+    split().unwrap_or_else(|| panic!("{port} is not on loopback, or cannot be chosen"))
+}
 
 /// The container's side of each published port.
 fn published(service: &Value) -> Vec<u16> {
@@ -48,11 +63,20 @@ pub(crate) fn listen(compose: &Value, service: &str) -> SocketAddr {
 fn published_ports_are_on_loopback_and_lead_to_listeners() {
     let compose = yaml("docker-compose.yaml");
     let services = &compose["services"];
-    for (name, service) in services.as_object().expect("services") {
+    let makefile = text("Makefile");
+    let mut names = HashSet::new();
+    for service in services.as_object().expect("services").values() {
         for port in list(&service["ports"]) {
-            assert!(port.starts_with("127.0.0.1:"), "{name}: {port}");
+            let (name, host, container) = parts_of(port);
+            assert_eq!(host, container, "{name}");
+            assert!(names.insert(name.to_owned()), "{name} is the name of two");
+            // Where `make` asks, too.
+            let asked = makefile.contains(&format!("$({name})"));
+            let known = makefile.contains(&format!("\n{name} ?= {host}\n"));
+            assert_eq!(asked, known, "{name}");
         }
     }
+    assert!(makefile.contains("export WRITER_PORT READER_PORT GATEWAY_PORT\n"));
     for name in ["writer", "reader-direct"] {
         let listen = listen(&compose, name);
         assert!(
@@ -267,8 +291,14 @@ fn the_addition_with_tokens_lets_nobody_else_write() {
     assert_eq!(variables["ALLOW_UNAUTHENTICATED_WRITES"], "false");
     let file = variables["WRITER_TOKENS_FILE"].clone();
     take("writer", &variables);
-    let volume = list(&addition["services"]["writer"]["volumes"])[0];
-    let folder = volume.split(':').nth(1).expect("a folder");
+    // Not the short form: with it, a missing folder is made and is root's.
+    let volume = &addition["services"]["writer"]["volumes"][0];
+    assert_eq!(
+        (&volume["type"], &volume["read_only"]),
+        (&json!("bind"), &json!(true))
+    );
+    assert_eq!(volume["source"], "./tokens");
+    let folder = volume["target"].as_str().expect("a folder");
     assert_eq!(file, format!("{folder}/tokens"));
     assert!(text("deploy/compose.tokens.yaml").contains("> tokens/tokens\n"));
 }
