@@ -133,7 +133,8 @@ async fn check_schema(connection: &mut PgConnection) -> Result<(), StoreError> {
     {
         None => Ok(()),
         Some(missing) => Err(StoreError::Unsuitable(format!(
-            "the database lacks migration {} ({}): start the writer with WRITER_MIGRATE=true once",
+            "the database lacks migration {} ({}): run `pressrun migrate`, or start a writer with \
+             WRITER_MIGRATE=true",
             missing.version, missing.description
         ))),
     }
