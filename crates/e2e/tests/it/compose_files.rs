@@ -170,6 +170,10 @@ fn containers_are_pinned_confined_and_checked() {
             built || tag.contains(|one: char| one.is_ascii_digit()),
             "{name}: {image}"
         );
+        assert!(
+            service["logging"]["options"]["max-size"].is_string(),
+            "{name}"
+        );
         // APISIX writes the configuration of its nginx when it starts.
         assert_eq!(service["read_only"] == true, name != "apisix", "{name}");
         // PostgreSQL's own script gives up root, for which it needs some.
