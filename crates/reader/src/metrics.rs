@@ -25,6 +25,7 @@ const OUTCOMES: &[&str] = &[
     "not_ready",
     "unfetched",
     "behind",
+    "epoch_ended",
     "bad_request",
 ];
 
@@ -89,6 +90,7 @@ fn outcome(counts: &ReadCounts, index: usize) -> u64 {
         counts.not_ready,
         counts.unfetched,
         counts.behind,
+        counts.epoch_ended,
         counts.bad_request,
     ];
     all[index]

@@ -17,6 +17,8 @@ pub enum ReadOutcome {
     Unfetched,
     /// 503: the position asked for was not reached in time.
     Behind,
+    /// 409: the epoch of the position asked for has ended.
+    EpochEnded,
     /// Any other 4xx: no such route, wrong method, malformed or too long.
     BadRequest,
 }
@@ -32,6 +34,7 @@ pub struct ReadCounters {
     not_ready: AtomicU64,
     unfetched: AtomicU64,
     behind: AtomicU64,
+    epoch_ended: AtomicU64,
     bad_request: AtomicU64,
 }
 
@@ -50,6 +53,8 @@ pub struct ReadCounts {
     pub unfetched: u64,
     /// See [`ReadOutcome::Behind`].
     pub behind: u64,
+    /// See [`ReadOutcome::EpochEnded`].
+    pub epoch_ended: u64,
     /// See [`ReadOutcome::BadRequest`].
     pub bad_request: u64,
 }
@@ -64,6 +69,7 @@ impl ReadCounters {
             ReadOutcome::NotReady => &self.not_ready,
             ReadOutcome::Unfetched => &self.unfetched,
             ReadOutcome::Behind => &self.behind,
+            ReadOutcome::EpochEnded => &self.epoch_ended,
             ReadOutcome::BadRequest => &self.bad_request,
         };
         counter.fetch_add(1, Ordering::Relaxed);
@@ -78,6 +84,7 @@ impl ReadCounters {
             (&self.not_ready, counts.not_ready),
             (&self.unfetched, counts.unfetched),
             (&self.behind, counts.behind),
+            (&self.epoch_ended, counts.epoch_ended),
             (&self.bad_request, counts.bad_request),
         ];
         for (counter, count) in all {
@@ -96,6 +103,7 @@ impl ReadCounters {
             sum.not_ready += one.not_ready.load(Ordering::Relaxed);
             sum.unfetched += one.unfetched.load(Ordering::Relaxed);
             sum.behind += one.behind.load(Ordering::Relaxed);
+            sum.epoch_ended += one.epoch_ended.load(Ordering::Relaxed);
             sum.bad_request += one.bad_request.load(Ordering::Relaxed);
         }
         sum

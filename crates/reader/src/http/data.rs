@@ -145,6 +145,7 @@ impl DataPlane {
         };
         self.counters.add(match problem.kind() {
             Kind::Behind => ReadOutcome::Behind,
+            Kind::EpochEnded => ReadOutcome::EpochEnded,
             _ => ReadOutcome::BadRequest,
         });
         without_content_for(method, problem_response(problem))

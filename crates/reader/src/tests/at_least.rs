@@ -15,7 +15,7 @@ use super::{at, at_epoch, empty, holding, put};
 use crate::{
     catalog::CatalogWriter,
     http::{
-        counters::ReadCounters,
+        counters::{ReadCounters, ReadCounts},
         data::{DataPlane, service},
     },
     reached::{NotReached, Reaching, WAIT_MAX, WAITERS_MAX, reached},
@@ -123,6 +123,11 @@ async fn epoch_that_ends_meanwhile_is_409() {
     let read = waiting(&reader, "7.6").await;
     reader.reaching.tell(Some(at_epoch(8, 1)));
     assert_eq!(read.await.unwrap().0.status(), StatusCode::CONFLICT);
+    let expected = ReadCounts {
+        epoch_ended: 1,
+        ..ReadCounts::default()
+    };
+    assert_eq!(ReadCounters::sum([&*reader.counters]), expected);
 }
 
 #[tokio::test(start_paused = true)]

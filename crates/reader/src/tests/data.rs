@@ -253,6 +253,7 @@ fn each_read_is_counted_once() {
         not_modified: 1,
         absent: 1,
         behind: 0,
+        epoch_ended: 0,
         not_ready: 1,
         unfetched: 0,
         bad_request: 2,
