@@ -7,7 +7,7 @@ use service::config::{ConfigExit, Environment};
 
 use crate::{
     config::{Config, PROGRAM},
-    export, import, migrate, simulation, token, verify,
+    database, export, import, simulation, token, verify,
 };
 
 /// What the command line asks for.
@@ -20,7 +20,9 @@ pub(crate) enum Task {
     /// `pressrun export`.
     Export(export::Options),
     /// `pressrun migrate`.
-    Migrate(migrate::Options),
+    Migrate(database::Options),
+    /// `pressrun new-epoch`.
+    NewEpoch(database::Options),
     /// `pressrun token new`.
     Token(token::Options),
     /// `pressrun verify`.
@@ -48,7 +50,10 @@ impl Task {
                 .map_err(refuse),
             Some(("export", given)) => Ok(Self::Export(export::Options::read(given))),
             Some(("migrate", given)) => {
-                migrate::Options::read(given, environment).map(Self::Migrate)
+                database::Options::read(given, environment).map(Self::Migrate)
+            }
+            Some(("new-epoch", given)) => {
+                database::Options::read(given, environment).map(Self::NewEpoch)
             }
             Some(("token", given)) => token::Options::read(&mut command, given)
                 .map(Self::Token)
@@ -78,7 +83,8 @@ fn command() -> Command {
         .subcommand(dev)
         .subcommand(import::command())
         .subcommand(export::command())
-        .subcommand(migrate::command())
+        .subcommand(database::migrate_command())
+        .subcommand(database::new_epoch_command())
         .subcommand(token::command())
         .subcommand(verify::command())
         .subcommand(simulation::command())
@@ -140,6 +146,7 @@ mod tests {
             "import",
             "export",
             "migrate",
+            "new-epoch",
             "token",
             "verify",
             "simulate",
@@ -149,7 +156,14 @@ mod tests {
             assert!(help.text().contains(name), "{name}: {}", help.text());
         }
         for name in [
-            "dev", "import", "export", "migrate", "simulate", "token", "verify",
+            "dev",
+            "import",
+            "export",
+            "migrate",
+            "new-epoch",
+            "simulate",
+            "token",
+            "verify",
         ] {
             assert_eq!(read(&[name, "--help"]).unwrap_err().code(), 0);
             assert_eq!(read(&["help", name]).unwrap_err().code(), 0);
@@ -171,6 +185,8 @@ mod tests {
             &["import", "f", "--lines-per-request", "10001"],
             &["export", "a", "b"],
             &["migrate"],
+            &["new-epoch"],
+            &["new-epoch", "--database-url", "sqlite://d"],
             &["migrate", "--database-url", "sqlite://d"],
             &["verify", "--reader", "https://h"],
             &["verify", "--wait", "3601"],

@@ -3,10 +3,10 @@
 
 mod command;
 mod config;
+mod database;
 mod dev;
 mod export;
 mod import;
-mod migrate;
 mod progress;
 mod simulation;
 mod token;
@@ -32,7 +32,8 @@ fn main() -> ExitCode {
         }
         Ok(Task::Import(options)) => block_on(import::run(&options)),
         Ok(Task::Export(options)) => block_on(export::run(&options)),
-        Ok(Task::Migrate(options)) => block_on(migrate::run(&options)),
+        Ok(Task::Migrate(options)) => block_on(database::migrate(&options)),
+        Ok(Task::NewEpoch(options)) => block_on(database::new_epoch(&options)),
         Ok(Task::Token(options)) => token::run(&options),
         Ok(Task::Simulate(options)) => simulation::run(&options),
         Ok(Task::Verify(options)) => block_on(verify::run(&options)),
