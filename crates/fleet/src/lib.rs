@@ -72,6 +72,15 @@ impl Fleet {
         }
     }
 
+    /// Has writers started from now on, and the caller's own sessions, use another database.
+    ///
+    /// # Panics
+    /// It is not the URL of one.
+    pub fn use_database(&mut self, database_url: &str) {
+        database_url.clone_into(&mut self.database_url);
+        self.database = PgPool::connect_lazy(database_url).expect("a valid URL");
+    }
+
     /// Starts a writer and waits until it takes writes.
     ///
     /// # Panics

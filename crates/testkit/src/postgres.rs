@@ -3,9 +3,10 @@
 mod install;
 
 use std::{
+    ffi::OsString,
     fs::Permissions,
     os::unix::fs::PermissionsExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
@@ -212,6 +213,26 @@ impl Postgres {
     /// The port on loopback. It stays the same over restarts.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where its programs are: `psql`, `pg_dump` and the others.
+    pub fn programs(&self) -> &Path {
+        &self.programs
+    }
+
+    /// The directory of the user who runs it; its own files are in [`Self::data`] below.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// What PostgreSQL calls its data directory.
+    pub fn data(&self) -> PathBuf {
+        data(&self.directory)
+    }
+
+    /// What starts a command with the rights of the user who runs it: nothing, where that is us.
+    pub fn user(&self) -> Vec<OsString> {
+        as_server_user()
     }
 
     /// The server's first process, while it runs.

@@ -2,6 +2,7 @@
 //! the workspace as a whole.
 
 mod audit;
+mod backup;
 mod bounded;
 mod bulk;
 mod chart_files;
@@ -10,6 +11,7 @@ mod cold_start;
 mod compose_files;
 mod directions;
 mod equality;
+mod executed;
 mod files;
 mod formats;
 mod frozen;
