@@ -1,5 +1,7 @@
 //! Commands that documents tell people to type: taken out of the documents, and typed.
 
+mod transcript;
+
 use std::{
     ffi::OsString,
     fmt::Display,
@@ -29,12 +31,16 @@ struct Block {
 }
 
 /// A shell with variables, as a reader of the document has it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Shell {
     /// What it is started by: somebody else's rights.
     before: Vec<OsString>,
+    /// Where it is.
+    directory: PathBuf,
     programs: Vec<PathBuf>,
     variables: Vec<(String, String)>,
+    /// Said before every block.
+    functions: &'static str,
 }
 
 /// What a block came to.
@@ -104,20 +110,32 @@ impl Document {
 }
 
 impl Shell {
-    /// One that finds our programs.
+    /// One in the root directory that finds our programs.
     ///
     /// # Panics
     /// They are not built.
     pub(crate) fn new() -> Self {
         let pressrun = binary("pressrun");
-        Self::default().finding(pressrun.parent().expect("a directory"))
+        Self::started_by(Vec::new()).finding(pressrun.parent().expect("a directory"))
     }
 
     /// One of somebody else: `before` starts a command with their rights.
     pub(crate) fn started_by(before: Vec<OsString>) -> Self {
         Self {
             before,
-            ..Self::default()
+            directory: PathBuf::from("/"),
+            programs: Vec::new(),
+            variables: Vec::new(),
+            functions: "",
+        }
+    }
+
+    /// The same, in another directory than the root.
+    #[must_use]
+    pub(crate) fn within(self, directory: &Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            ..self
         }
     }
 
@@ -135,6 +153,12 @@ impl Shell {
         self
     }
 
+    /// The same, with functions.
+    #[must_use]
+    pub(crate) fn knowing(self, functions: &'static str) -> Self {
+        Self { functions, ..self }
+    }
+
     /// Runs a block that succeeds, and gives what it wrote.
     ///
     /// # Panics
@@ -148,7 +172,8 @@ impl Shell {
     /// Runs a block up to the first command that fails.
     pub(crate) async fn attempt(&self, block: &str) -> Ended {
         let mut command = self.command();
-        command.args(["-euo", "pipefail", "-c", block]);
+        command.args(["-euo", "pipefail", "-c"]);
+        command.arg(format!("{}\n{block}", self.functions));
         let output = tokio::task::spawn_blocking(move || command.output());
         let output = output.await.expect("no panic").expect("bash runs");
         Ended {
@@ -167,7 +192,7 @@ impl Shell {
         let path = std::env::join_paths(self.programs.iter().cloned().chain(inherited));
         command
             .args(words)
-            .current_dir("/")
+            .current_dir(&self.directory)
             .env("PATH", path.expect("directories without a colon"))
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
         command

@@ -22,6 +22,7 @@ mod load;
 mod migrate;
 mod processes;
 mod program_settings;
+mod readme;
 mod redis_away;
 mod redis_loss;
 mod restore;
