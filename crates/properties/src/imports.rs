@@ -11,8 +11,8 @@ use writer::{
 
 use crate::json::Json;
 
-/// Low, so that lines pass it.
-const LINE_BYTES_MAX: usize = CUT_BYTES + 64;
+/// The longest line that is taken here, in octets: low, so that lines pass it.
+pub const IMPORT_LINE_BYTES_MAX: usize = CUT_BYTES + 64;
 
 const COLLECTION: &str = "things";
 
@@ -35,7 +35,7 @@ pub fn imports(octets: &[u8]) {
 }
 
 fn divide(input: &[u8], chunk: usize) -> Vec<Line> {
-    let mut lines = Lines::new(LINE_BYTES_MAX);
+    let mut lines = Lines::new(IMPORT_LINE_BYTES_MAX);
     let mut taken = Vec::new();
     for chunk in input.chunks(chunk) {
         lines.push(Bytes::copy_from_slice(chunk));
@@ -55,7 +55,7 @@ fn expected(input: &[u8]) -> Vec<Line> {
         .map(|(piece, number)| {
             end += piece.len() as u64;
             let octets = piece.strip_suffix(b"\n").unwrap_or(piece);
-            let content = if octets.len() > LINE_BYTES_MAX {
+            let content = if octets.len() > IMPORT_LINE_BYTES_MAX {
                 Content::TooLong(Bytes::copy_from_slice(&octets[..CUT_BYTES]))
             } else {
                 Content::Whole(Bytes::copy_from_slice(octets))

@@ -24,8 +24,13 @@ mod requests;
 mod texts;
 
 pub use self::{
-    conditions::conditions, documents::documents, frames::frames, imports::imports,
-    negotiation::negotiation, requests::requests, texts::texts,
+    conditions::conditions,
+    documents::documents,
+    frames::frames,
+    imports::{IMPORT_LINE_BYTES_MAX, imports},
+    negotiation::negotiation,
+    requests::requests,
+    texts::texts,
 };
 
 /// Panics where a property does not hold of these octets.

@@ -1,5 +1,6 @@
 //! The properties over `fuzz/corpus`: inputs made by hand, those that libFuzzer found to go other
-//! ways, and those that broke something once.
+//! ways, and those that broke something once; and imports over lines about the limits, which a corpus
+//! of few octets has few of.
 
 use std::{
     collections::BTreeSet,
@@ -8,7 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use properties::ALL;
+use properties::{ALL, IMPORT_LINE_BYTES_MAX, imports};
+use proptest::prelude::*;
+use writer::ndjson::CUT_BYTES;
 
 /// Octets of the whole corpus, at most: it is read by people and stays in every clone.
 const CORPUS_BYTES_MAX: u64 = 200 * 1024;
@@ -84,4 +87,32 @@ fn the_corpus_stays_small() {
         bytes <= CORPUS_BYTES_MAX,
         "{bytes} octets; at most {CORPUS_BYTES_MAX}"
     );
+}
+
+/// Lines of lengths around every limit.
+fn lines() -> impl Strategy<Value = Vec<u8>> {
+    let len = prop_oneof![
+        0..4_usize,
+        CUT_BYTES - 2..CUT_BYTES + 2,
+        IMPORT_LINE_BYTES_MAX - 2..IMPORT_LINE_BYTES_MAX + 3,
+        IMPORT_LINE_BYTES_MAX..3 * IMPORT_LINE_BYTES_MAX,
+    ];
+    let line = (len, any::<u8>()).prop_map(|(len, octet)| {
+        let octet = if octet == b'\n' { b'x' } else { octet };
+        vec![octet; len]
+    });
+    (prop::collection::vec(line, 0..6), any::<bool>()).prop_map(|(lines, ends)| {
+        let mut input = lines.join(&b'\n');
+        if ends {
+            input.push(b'\n');
+        }
+        input
+    })
+}
+
+proptest! {
+    #[test]
+    fn imports_divide_lines_about_their_limits(input in lines()) {
+        imports(&input);
+    }
 }
