@@ -2,8 +2,7 @@
 
 use std::process::{Command, Output};
 
-use fleet::{Fleet, Node, binary, loopback, start};
-use tempfile::TempDir;
+use fleet::{Fleet, binary, loopback};
 
 fn migrate(database_url: &str) -> Output {
     Command::new(binary("pressrun"))
@@ -20,21 +19,8 @@ async fn a_migrated_database_takes_writers_that_migrate_nothing() {
         let output = migrate(&fleet.database_url);
         assert!(output.status.success(), "{output:?}");
     }
-    let directory = TempDir::with_prefix("migrate-").expect("a temporary directory");
-    let (listen, admin) = (loopback(), loopback());
-    let arguments = [
-        format!("--database-url={}", fleet.database_url),
-        format!("--redis-url={}", fleet.redis.url()),
-        format!("--writer-listen={listen}"),
-        format!("--writer-admin-listen={admin}"),
-        "--drain-delay=0".to_owned(),
-    ];
-    let writer = Node {
-        process: start("writer", &arguments, &directory.path().join("writer")),
-        listen,
-        admin,
-    };
-    fleet.ready(&writer).await;
+    let more = ["--writer-migrate=false".to_owned()];
+    let writer = fleet.writer_with("writer-1", &more).await;
     fleet.create(&writer, "a", "after the migration").await;
 }
 

@@ -1,9 +1,8 @@
 //! A writer with a file of tokens, another one, and readers; and a load on them.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use serde_json::json;
-use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use fleet::{Fleet, Node, loopback};
@@ -21,7 +20,6 @@ pub(super) struct Stack {
     /// The first asks for tokens.
     pub(super) writers: Vec<Node>,
     pub(super) readers: Vec<Node>,
-    _tokens: TempDir,
 }
 
 impl Stack {
@@ -31,20 +29,22 @@ impl Stack {
     /// One does not become ready.
     pub(super) async fn start() -> Self {
         let fleet = Fleet::start().await;
-        let tokens = TempDir::with_prefix("watched-").expect("a temporary directory");
-        let writers = vec![with_tokens(&fleet, &tokens), fleet.writer("writer-2").await];
+        let more = [format!("--writer-tokens-file={}", tokens(&fleet).display())];
+        let writers = vec![
+            fleet.writer_with("writer-1", &more).await,
+            fleet.writer("writer-2").await,
+        ];
         let internal = [format!("http://{}", writers[0].admin)];
         let redis = fleet.redis.url();
         let reader = |name| fleet.reader_over(name, &redis, &internal, loopback(), loopback());
         let readers = vec![reader("reader-1"), reader("reader-2")];
-        for node in writers.iter().chain(&readers) {
+        for node in &readers {
             fleet.ready(node).await;
         }
         Self {
             fleet,
             writers,
             readers,
-            _tokens: tokens,
         }
     }
 
@@ -100,24 +100,11 @@ impl Stack {
     }
 }
 
-fn with_tokens(fleet: &Fleet, directory: &TempDir) -> Node {
+/// A file that lets [`SECRET`] write.
+fn tokens(fleet: &Fleet) -> PathBuf {
     let scope = "*:write".parse::<Scope>().expect("a scope");
     let token = Token::new("load", vec![scope], TokenHash::of(SECRET.as_bytes()));
-    let file = directory.path().join("tokens");
+    let file = fleet.file("tokens");
     std::fs::write(&file, token.expect("a token").to_string()).expect("a file");
-    let (listen, admin) = (loopback(), loopback());
-    let arguments = [
-        format!("--database-url={}", fleet.database_url),
-        format!("--redis-url={}", fleet.redis.url()),
-        format!("--writer-listen={listen}"),
-        format!("--writer-admin-listen={admin}"),
-        format!("--writer-tokens-file={}", file.display()),
-        "--writer-migrate".to_owned(),
-        "--drain-delay=0".to_owned(),
-    ];
-    Node {
-        process: fleet::start("writer", &arguments, &directory.path().join("writer")),
-        listen,
-        admin,
-    }
+    file
 }
