@@ -1,9 +1,11 @@
 //! The database comes back from an earlier copy: another history, told apart from the one before.
 
+use std::process::Command;
+
 use serde_json::json;
 use testkit::{Postgres, eventually};
 
-use fleet::{Fleet, Node};
+use fleet::{Fleet, Node, binary, loopback};
 
 use crate::truth::Truth;
 
@@ -46,6 +48,47 @@ async fn readers_move_to_the_restored_history_by_themselves() {
         let answer = fleet.http.get(url).send().await.expect("an answer");
         assert_eq!(answer.status(), 404, "what was lost is not served");
     }
+}
+
+/// Redis has forgotten the history that was lost, and readers know no writer whom they could ask.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn epoch_begun_by_hand_moves_readers_where_nobody_could_tell() {
+    let fleet = Fleet::start().await;
+    let writer = fleet.writer("writer-1").await;
+    let url = fleet.redis.url();
+    let reader = fleet.reader_over("reader-1", &url, &[], loopback(), loopback());
+    fleet.ready(&reader).await;
+    put(&fleet, &writer, "kept", 0).await;
+    let postgres = Postgres::shared().await;
+    let backup = postgres.copy_database(&fleet.database_url).await;
+    for number in 0..10 {
+        put(&fleet, &writer, "lost", number).await;
+    }
+    let before = Truth::read(&fleet).await;
+    before.check_reader(&fleet, &reader).await;
+
+    drop(writer);
+    postgres
+        .replace_database(&fleet.database_url, &backup)
+        .await;
+    let flushed: String = fleet.redis.command(&["FLUSHALL"]).await;
+    assert_eq!(flushed, "OK");
+    let begun = Command::new(binary("pressrun"))
+        .arg("new-epoch")
+        .env("DATABASE_URL", &fleet.database_url)
+        .output();
+    let begun = begun.expect("pressrun runs");
+    assert!(begun.status.success(), "{begun:?}");
+    let _writer = fleet.writer("writer-2").await;
+
+    let after = Truth::read(&fleet).await;
+    assert!(after.epoch > before.epoch && after.live.len() == 1);
+    let position = String::from_utf8_lossy(&begun.stdout);
+    assert_eq!(position.trim(), format!("{}.{}", after.epoch, after.head));
+    after.check_reader(&fleet, &reader).await;
+    let lost = format!("http://{}/v1/lost/1", reader.listen);
+    let answer = fleet.http.get(lost).send().await.expect("an answer");
+    assert_eq!(answer.status(), 404);
 }
 
 /// Writes until it is acknowledged: sessions end amid a restore.
