@@ -266,6 +266,7 @@ impl App {
             reads,
             latencies.collect(),
             &parts.data.counters(),
+            self.lanes.len() * Limits::STANDARD.connections_max,
         );
         let router = admin::router(AdminPlane {
             catalog,

@@ -40,11 +40,13 @@ pub(crate) fn metrics(
     reads: Vec<Arc<ReadCounters>>,
     latencies: Vec<LatencyHistogram>,
     data: &Arc<ServerCounters>,
+    connections_max: usize,
 ) -> Metrics {
     let mut metrics = Metrics::new();
     metrics.area("reads").counters_by(
         "requests",
         "Requests on the data plane by outcome",
+        None,
         "outcome",
         OUTCOMES,
         move |index| outcome(&ReadCounters::sum(reads.iter().map(|lane| &**lane)), index),
@@ -58,13 +60,14 @@ pub(crate) fn metrics(
             (counts.sum_seconds(), counts.buckets().collect())
         },
     );
-    data.register(&mut metrics);
+    data.register(&mut metrics, connections_max);
     register_feed(&mut metrics, status);
     register_catalog(&mut metrics, status);
     register_local(&mut metrics, status, local);
     metrics.area("catalog").counters_by(
         "fetches",
         "Documents asked for because they were not in memory, by outcome",
+        None,
         "outcome",
         FETCHED,
         move |index| fetched(&fetches, index),

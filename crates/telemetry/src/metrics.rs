@@ -8,13 +8,13 @@
 //! `_total`, which is added here. All lower case, `[a-z][a-z0-9_]*`. Labels have few values, all
 //! known when they are registered: never a path, a key or anything else that clients choose.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric, text::encode},
-    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
-    registry::{Metric, Registry},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge, histogram::Histogram},
+    registry::Registry,
 };
 
 pub use prometheus_client::registry::Unit;
@@ -24,6 +24,36 @@ pub use prometheus_client::registry::Unit;
 pub struct Metrics {
     registry: Registry,
     names: Vec<String>,
+}
+
+/// How long something took, from half a millisecond to a minute, three bounds a decade.
+///
+/// Cloning it shares it. To record takes a lock, so it is for what happens some thousand times a
+/// second, not for reads.
+#[derive(Debug, Clone)]
+pub struct DurationHistogram(Histogram);
+
+/// Upper bounds of [`DurationHistogram`]'s buckets, in seconds; the last bucket has none.
+const DURATION_BOUNDS: [f64; 16] = [
+    0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0,
+];
+
+impl DurationHistogram {
+    /// Nothing recorded yet.
+    pub fn new() -> Self {
+        Self(Histogram::new(DURATION_BOUNDS))
+    }
+
+    /// Something took so long.
+    pub fn record(&self, took: Duration) {
+        self.0.observe(took.as_secs_f64());
+    }
+}
+
+impl Default for DurationHistogram {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// The metrics of one area; see the module about names.
@@ -114,6 +144,7 @@ impl Area<'_> {
         &mut self,
         what: &str,
         help: &'static str,
+        unit: Option<Unit>,
         label: &'static str,
         values: &'static [&'static str],
         read: impl Fn(usize) -> u64 + Send + Sync + 'static,
@@ -124,7 +155,7 @@ impl Area<'_> {
             }
             Ok(())
         };
-        self.collect(what, help, None, MetricType::Counter, read)
+        self.collect(what, help, unit, MetricType::Counter, read)
     }
 
     /// A histogram that is read when asked for: the sum of all values, and for each bucket its upper
@@ -157,6 +188,7 @@ impl Area<'_> {
         &mut self,
         what: &str,
         help: &'static str,
+        unit: Option<Unit>,
         label: &'static str,
         values: &'static [&'static str],
         read: impl Fn(usize) -> f64 + Send + Sync + 'static,
@@ -167,26 +199,24 @@ impl Area<'_> {
             }
             Ok(())
         };
-        self.collect(what, help, None, MetricType::Gauge, read)
+        self.collect(what, help, unit, MetricType::Gauge, read)
     }
 
-    /// A metric that its owner updates by itself, such as a histogram (a cheap handle on it).
+    /// A histogram that its owner records in by itself, in seconds.
     ///
     /// # Panics
     /// As [`Self::counter`].
-    pub fn metric(
+    pub fn durations(
         &mut self,
         what: &str,
         help: &'static str,
-        unit: Option<Unit>,
-        metric: impl Metric,
+        durations: &DurationHistogram,
     ) -> &mut Self {
-        let name = self.name(what, unit.as_ref());
-        let registry = &mut self.metrics.registry;
-        match unit {
-            Some(unit) => registry.register_with_unit(name, help, unit, metric),
-            None => registry.register(name, help, metric),
-        }
+        let name = self.name(what, Some(&Unit::Seconds));
+        let histogram = durations.0.clone();
+        self.metrics
+            .registry
+            .register_with_unit(name, help, Unit::Seconds, histogram);
         self
     }
 

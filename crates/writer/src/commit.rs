@@ -186,6 +186,11 @@ impl Committer {
     pub fn queue_depth(&self) -> usize {
         self.shared.queue.depth()
     }
+
+    /// Octets of the representations of those; [`QUEUE_BYTES_MAX`] at most, but for the last one's.
+    pub fn queue_bytes(&self) -> usize {
+        self.shared.queue.bytes()
+    }
 }
 
 impl Submitted {

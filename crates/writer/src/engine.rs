@@ -11,7 +11,7 @@ use tokio::{
 use tracing::warn;
 
 use crate::{
-    commit::{Committer, QUEUE_MAX},
+    commit::{CommittedChange, Committer, QUEUE_MAX},
     leader::{
         Leader, LeaderCounters,
         audit::{Audit, AuditCounters},
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Batches that may wait to be published. Beyond it they are left to the leader's sweep.
-const PUBLISH_QUEUE_BATCHES: usize = 64;
+pub(crate) const PUBLISH_QUEUE_BATCHES: usize = 64;
 
 /// How long a starting writer waits for the bus to tell the last tip. Without it, its first commit
 /// cannot tell whether history stands.
@@ -44,6 +44,16 @@ pub struct Parts {
     pub audit: Option<Arc<AuditCounters>>,
     /// What became of its own changes.
     pub publisher: Arc<PublishCounters>,
+    /// Batches on their way to the publisher. Does not keep it waiting for more.
+    pub publish_queue: mpsc::WeakSender<Vec<CommittedChange>>,
+}
+
+impl Parts {
+    /// How many committed batches wait to be published, [`PUBLISH_QUEUE_BATCHES`] at most.
+    pub(crate) fn publish_queue_depth(&self) -> usize {
+        let queue = self.publish_queue.upgrade();
+        queue.map_or(0, |queue| queue.max_capacity() - queue.capacity())
+    }
 }
 
 /// The running tasks.
@@ -70,6 +80,7 @@ impl Engine {
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let renderer = Renderer::new(codings, threads);
         let (sink, committed) = mpsc::channel(PUBLISH_QUEUE_BATCHES);
+        let publish_queue = sink.downgrade();
         let known = known_tip(&*bus).await;
         let (committer, commit_loop) = Committer::new(Arc::clone(&store), QUEUE_MAX, known, sink);
         let publisher = Arc::new(PublishCounters::default());
@@ -100,6 +111,7 @@ impl Engine {
                 leader,
                 audit: audit_counters,
                 publisher,
+                publish_queue,
             },
         }
     }

@@ -11,13 +11,13 @@ use std::{
     },
 };
 
-use service::{Lifecycle, ServerCounters};
-use telemetry::Metrics;
+use service::{Lifecycle, ServerCounters, server::Limits};
+use telemetry::{Metrics, metrics::Unit};
 
 use crate::{
     access::Access,
-    commit::{CommitCounters, QUEUE_MAX},
-    engine::Parts,
+    commit::{CommitCounters, Committer, QUEUE_BYTES_MAX, QUEUE_MAX},
+    engine::{PUBLISH_QUEUE_BATCHES, Parts},
     http::{Inspect, Status},
     leader::LeaderCounters,
 };
@@ -49,7 +49,7 @@ impl Inspector {
         if let Access::Tokens(file) = &access {
             access::register(&mut metrics, file);
         }
-        connections.register(&mut metrics);
+        connections.register(&mut metrics, Limits::STANDARD.connections_max);
         Self {
             parts,
             access,
@@ -123,12 +123,12 @@ fn register_commit(metrics: &mut Metrics, parts: &Parts) {
         move || read(committer.counters()).load(Ordering::Relaxed)
     };
     let by_outcome = parts.committer.clone();
-    let depth = parts.committer.clone();
     metrics
         .area("commit")
         .counters_by(
             "writes",
             "Writes by outcome",
+            None,
             "outcome",
             OUTCOMES,
             move |index| {
@@ -169,12 +169,51 @@ fn register_commit(metrics: &mut Metrics, parts: &Parts) {
             None,
             read(|all| &all.dropped),
         )
+        .durations(
+            "latency",
+            "Time from the begin of a batch until the database has committed or refused it, or failed",
+            &parts.committer.counters().latency,
+        );
+    register_queue(metrics, parts);
+}
+
+/// What waits, and how much may.
+fn register_queue(metrics: &mut Metrics, parts: &Parts) {
+    let read = |read: fn(&Committer) -> usize| {
+        let committer = parts.committer.clone();
+        move || float(read(&committer))
+    };
+    metrics
+        .area("commit")
         .gauge(
             "queue_depth",
             "Writes that wait for a batch",
             None,
-            move || u32::try_from(depth.queue_depth()).map_or(f64::MAX, f64::from),
+            read(Committer::queue_depth),
+        )
+        .gauge(
+            "queue_depth_max",
+            "Writes that may wait before others are turned away",
+            None,
+            read(|_any| QUEUE_MAX),
+        )
+        .gauge(
+            "queue_size",
+            "Octets of the writes that wait",
+            Some(Unit::Bytes),
+            read(Committer::queue_bytes),
+        )
+        .gauge(
+            "queue_size_max",
+            "Octets that may wait before writes are turned away",
+            Some(Unit::Bytes),
+            read(|_any| QUEUE_BYTES_MAX),
         );
+}
+
+/// Gauges are doubles; queues are far shorter than 2^53.
+fn float(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::MAX, f64::from)
 }
 
 fn register_publish(metrics: &mut Metrics, parts: &Parts) {
@@ -183,6 +222,7 @@ fn register_publish(metrics: &mut Metrics, parts: &Parts) {
     metrics.area("publish").counters_by(
         "changes",
         "This process' own changes by what became of them on the bus",
+        None,
         "outcome",
         OUTCOMES,
         move |index| {
@@ -194,6 +234,26 @@ fn register_publish(metrics: &mut Metrics, parts: &Parts) {
             all[index].load(Ordering::Relaxed)
         },
     );
+    let queue = parts.clone();
+    metrics
+        .area("publish")
+        .durations(
+            "latency",
+            "Time to hand some changes over to the bus, whatever became of them",
+            &parts.publisher.latency,
+        )
+        .gauge(
+            "queue_depth",
+            "Committed batches that wait to be published",
+            None,
+            move || float(queue.publish_queue_depth()),
+        )
+        .gauge(
+            "queue_depth_max",
+            "Batches that may wait before others are left to the sweep",
+            None,
+            || float(PUBLISH_QUEUE_BATCHES),
+        );
 }
 
 fn register_leader(metrics: &mut Metrics, parts: &Parts) {

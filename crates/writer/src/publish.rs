@@ -9,7 +9,8 @@ use std::sync::{
 
 use bus::{Build, BusError, Publication, PublishOutcome, Publisher, Refusal};
 use shared::{Envelope, codec};
-use tokio::sync::mpsc;
+use telemetry::metrics::DurationHistogram;
+use tokio::{sync::mpsc, time::Instant};
 use tracing::{debug, warn};
 
 use crate::commit::CommittedChange;
@@ -26,6 +27,8 @@ pub struct PublishCounters {
     pub refused: AtomicU64,
     /// Changes given up because the bus was away or holds no snapshot yet.
     pub abandoned: AtomicU64,
+    /// How long it took to hand some changes over, 512 at most, whatever became of them.
+    pub latency: DurationHistogram,
 }
 
 /// Publishes until the sending side of `committed` is gone and everything in it is handled.
@@ -59,11 +62,13 @@ struct Live {
 impl Live {
     async fn publish(&mut self, changes: &[CommittedChange]) {
         let publications: Vec<_> = changes.iter().filter_map(publication).collect();
+        let begun = Instant::now();
         if let Err(error) = self.try_publish(publications).await {
             self.build = None;
             debug!(error = &error as &dyn std::error::Error, "not published");
             count(&self.counters.abandoned, changes.len());
         }
+        self.counters.latency.record(begun.elapsed());
     }
 
     /// Publishes, and once more into the new build where the snapshot was rebuilt meanwhile.

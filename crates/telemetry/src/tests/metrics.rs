@@ -1,11 +1,15 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
-use prometheus_client::metrics::histogram::Histogram;
-
-use crate::{Metrics, metrics::Unit};
+use crate::{
+    Metrics,
+    metrics::{DurationHistogram, Unit},
+};
 
 #[test]
 fn metrics_are_read_when_asked_for() {
@@ -21,11 +25,13 @@ fn metrics_are_read_when_asked_for() {
         .counters_by(
             "responses",
             "Responses",
+            None,
             "status",
             &["200", "304"],
             |index| index as u64 + 1,
         )
-        .gauges_by("lanes", "Connections", "state", &["busy"], |_| 3.0);
+        .gauges_by("lanes", "Connections", None, "state", &["busy"], |_| 3.0)
+        .counters_by("sent", "Sent", Some(Unit::Bytes), "by", &["lane"], |_| 5);
     hits.store(41, Ordering::Relaxed);
     assert_eq!(
         metrics.to_text(),
@@ -43,6 +49,10 @@ fn metrics_are_read_when_asked_for() {
          # HELP pressrun_reader_lanes Connections\n\
          # TYPE pressrun_reader_lanes gauge\n\
          pressrun_reader_lanes{state=\"busy\"} 3.0\n\
+         # HELP pressrun_reader_sent_bytes Sent\n\
+         # TYPE pressrun_reader_sent_bytes counter\n\
+         # UNIT pressrun_reader_sent_bytes bytes\n\
+         pressrun_reader_sent_bytes_total{by=\"lane\"} 5\n\
          # EOF\n"
     );
     hits.store(42, Ordering::Relaxed);
@@ -71,23 +81,28 @@ fn a_histogram_ends_in_the_bucket_that_prometheus_computes_from() {
 }
 
 #[test]
-fn owners_may_keep_their_own_metrics() {
-    let latency = Histogram::new([0.1, 1.0]);
+fn durations_are_recorded_by_their_owner_in_the_bucket_that_bounds_them() {
+    let latency = DurationHistogram::new();
     let mut metrics = Metrics::default();
-    let unit = Some(Unit::Seconds);
     metrics
         .area("commit")
-        .metric("duration", "Time per commit", unit, latency.clone());
-    latency.observe(0.5);
+        .durations("latency", "Time per commit", &latency);
+    latency.record(Duration::from_millis(100));
+    latency.record(Duration::from_millis(101));
+    latency.record(Duration::from_hours(1));
     let text = metrics.to_text();
     for line in [
-        "pressrun_commit_duration_seconds_bucket{le=\"0.1\"} 0\n",
-        "pressrun_commit_duration_seconds_bucket{le=\"1.0\"} 1\n",
-        "pressrun_commit_duration_seconds_count 1\n",
+        "# UNIT pressrun_commit_latency_seconds seconds\n",
+        "pressrun_commit_latency_seconds_bucket{le=\"0.05\"} 0\n",
+        "pressrun_commit_latency_seconds_bucket{le=\"0.1\"} 1\n",
+        "pressrun_commit_latency_seconds_bucket{le=\"0.2\"} 2\n",
+        "pressrun_commit_latency_seconds_bucket{le=\"60.0\"} 2\n",
+        "pressrun_commit_latency_seconds_bucket{le=\"+Inf\"} 3\n",
+        "pressrun_commit_latency_seconds_count 3\n",
     ] {
-        assert!(text.contains(line), "{text}");
+        assert!(text.contains(line), "{line}{text}");
     }
-    assert_eq!(metrics.names(), ["pressrun_commit_duration_seconds"]);
+    assert_eq!(metrics.names(), ["pressrun_commit_latency_seconds"]);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use telemetry::metrics::DurationHistogram;
+
 /// Counts since the start of the process. Each only rises.
 #[derive(Debug, Default)]
 pub struct CommitCounters {
@@ -27,6 +29,8 @@ pub struct CommitCounters {
     pub replayed: AtomicU64,
     /// New epochs begun, because the database's history had broken.
     pub epochs: AtomicU64,
+    /// From the begin of a batch until the database has committed it, refused it or failed.
+    pub latency: DurationHistogram,
 }
 
 impl CommitCounters {

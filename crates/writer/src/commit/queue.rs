@@ -91,6 +91,10 @@ impl Queue {
         self.lock().waiting.len()
     }
 
+    pub(super) fn bytes(&self) -> usize {
+        self.lock().waiting_bytes
+    }
+
     /// Refuses what comes from now on.
     pub(super) fn close(&self) {
         self.lock().is_closed = true;

@@ -50,9 +50,12 @@ impl CommitLoop {
         let mut parts = vec![batch];
         while let Some(mut part) = parts.pop() {
             let begun = Instant::now();
-            match self.commit_part(&part).await {
+            let committed = self.commit_part(&part).await;
+            let took = begun.elapsed();
+            self.shared.counters.latency.record(took);
+            match committed {
                 Ok(batch) => {
-                    self.shared.queue.expect(part.len(), begun.elapsed());
+                    self.shared.queue.expect(part.len(), took);
                     self.succeed(part, batch);
                 }
                 Err(StoreError::Refused(_)) if part.len() > 1 => {

@@ -23,6 +23,7 @@ pub(super) fn register(metrics: &mut Metrics, file: &Arc<TokenFile>) {
         .counters_by(
             "requests",
             "Requests to write by what their token came to",
+            None,
             "outcome",
             OUTCOMES,
             move |index| {

@@ -26,6 +26,7 @@ pub(super) fn register(metrics: &mut Metrics, audit: &Arc<AuditCounters>) {
         area.counters_by(
             name,
             "Readers asked for a change so long after its commit, by outcome",
+            None,
             "outcome",
             OUTCOMES,
             move |outcome| audit.found(delay, ALL[outcome]),

@@ -69,8 +69,10 @@ async fn octets_that_wait_are_bounded_until_a_batch_takes_them_or_nobody_waits()
     waiting.push(try_push(&queue, 8, long.clone()).expect("one octet less than the limit waits"));
     let refused = try_push(&queue, 9, Bytes::new());
     assert_eq!(refused.unwrap_err(), WriteError::QueueFull);
+    assert_eq!(queue.bytes(), 9 * LONG - 1);
 
     assert_eq!(take(&queue).await.0, 9);
+    assert_eq!(queue.bytes(), 0);
     drop(waiting);
     let abandoned = try_push(&queue, 10, long.clone()).expect("there is room again");
     drop(abandoned);

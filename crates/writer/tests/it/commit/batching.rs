@@ -1,6 +1,7 @@
 //! What shares a transaction, and in which order.
 
 use shared::{Version, limits::BODY_BYTES_MAX};
+use telemetry::Metrics;
 use tokio::task::JoinSet;
 use writer::{
     commit::{BATCH_BYTES_MAX, WriteError},
@@ -35,6 +36,13 @@ async fn writes_that_wait_share_a_batch() {
     assert_eq!(count(&counters.batches), 1);
     assert_eq!(count(&counters.mutations), 100);
     assert_eq!(count(&counters.changes), 100);
+    let mut metrics = Metrics::new();
+    metrics
+        .area("commit")
+        .durations("latency", "", &counters.latency);
+    let text = metrics.to_text();
+    let counted = "pressrun_commit_latency_seconds_count 1\n";
+    assert!(text.contains(counted), "one a batch: {text}");
 }
 
 #[tokio::test]
