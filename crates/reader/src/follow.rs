@@ -7,6 +7,7 @@ mod effects;
 mod fetching;
 mod hydration;
 mod local;
+mod propagation;
 mod scrub;
 mod slot;
 mod writer;
@@ -32,6 +33,7 @@ use crate::{
 use fetching::Fetching;
 use local::Keeper;
 pub use local::Keeping;
+pub(crate) use propagation::Propagation;
 use slot::Slot;
 #[cfg(test)]
 pub(crate) use writer::{FrameBuffer, StreamError};
@@ -114,6 +116,7 @@ pub async fn follow_until(
     }
     let (inputs_sender, inputs) = mpsc::channel(INPUTS_MAX);
     let fetching = Fetching::new(&following.asked);
+    let propagation = Propagation::new(following.status.propagation().clone());
     let mut driver = Driver {
         following,
         replica,
@@ -133,6 +136,7 @@ pub async fn follow_until(
         registering: Slot::empty(),
         keeper,
         fetching,
+        propagation,
         inputs,
         inputs_sender,
         effects: Vec::new(),
@@ -163,11 +167,13 @@ struct Driver {
     scrub_reader: Option<Box<dyn SnapshotReader>>,
     /// Entries that scrubs have changed.
     repairs: u64,
-    probing: Slot<Result<(), BusError>>,
+    /// How long it takes to leave a probe.
+    probing: Slot<Result<Duration, BusError>>,
     reporting: Slot<Result<(), BusError>>,
     registering: Slot<Result<(), BusError>>,
     keeper: Keeper,
     fetching: Fetching,
+    propagation: Propagation,
     /// What hydration and poll tell.
     inputs: mpsc::Receiver<Input>,
     inputs_sender: mpsc::Sender<Input>,
@@ -191,7 +197,9 @@ impl Driver {
                     self.scrub_reader = outcome.reader;
                     self.step(outcome.input);
                 }
-                told = self.probing.finished() => note_failure(told),
+                told = self.probing.finished() => {
+                    note_failure(told.map(|took| self.propagation.probed(took)));
+                }
                 told = self.reporting.finished() => note_failure(told),
                 told = self.registering.finished() => note_failure(told),
                 outcome = self.keeper.finished() => self.kept(outcome),

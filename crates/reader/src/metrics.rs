@@ -162,6 +162,11 @@ fn register_feed(metrics: &mut Metrics, status: &StatusCell) {
             None,
             count(|now| now.undecodable),
         );
+    metrics.area("feed").durations(
+        "propagation",
+        "Time from a change in the database until it is served here, of changes that came while following",
+        status.propagation(),
+    );
     register_healing(metrics, status);
 }
 

@@ -7,6 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use shared::{Position, Sequence, codec::FORMAT};
+use telemetry::metrics::DurationHistogram;
 use tokio::time::Instant;
 
 use crate::{catalog::Catalog, replica::Unready};
@@ -110,6 +111,7 @@ pub struct StatusCell {
     reader: Arc<str>,
     admin_url: Option<Arc<str>>,
     catalog: Catalog,
+    propagation: DurationHistogram,
 }
 
 impl StatusCell {
@@ -120,6 +122,7 @@ impl StatusCell {
             reader: Arc::from(reader),
             admin_url: None,
             catalog,
+            propagation: DurationHistogram::new(),
         }
     }
 
@@ -128,6 +131,11 @@ impl StatusCell {
     pub fn reached_at(mut self, admin_url: &str) -> Self {
         self.admin_url = Some(Arc::from(admin_url));
         self
+    }
+
+    /// How long changes took from the database to this reader.
+    pub fn propagation(&self) -> &DurationHistogram {
+        &self.propagation
     }
 
     /// Replaces what was known.

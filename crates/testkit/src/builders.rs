@@ -101,6 +101,12 @@ impl EnvelopeBuilder {
         self
     }
 
+    /// Sets the database's time of the change.
+    pub fn updated_at(mut self, at: Timestamp) -> Self {
+        self.envelope.updated_at = at;
+        self
+    }
+
     /// Sets when the document ends to be served.
     pub fn expires_at(mut self, at: Timestamp) -> Self {
         self.envelope.expires_at = Some(at);

@@ -18,7 +18,10 @@ impl Driver {
             self.overtake_fetches(&effect);
             match effect {
                 Effect::Apply(envelope, seen_by) => {
-                    self.following.catalog.apply(&envelope, seen_by);
+                    let applied = self.following.catalog.apply(&envelope, seen_by);
+                    if seen_by.is_none() && applied == Applied::Newer {
+                        self.note_propagation(&envelope);
+                    }
                 }
                 Effect::ApplyLocal(envelope) => {
                     self.following.catalog.apply_local(&envelope);
@@ -65,6 +68,7 @@ impl Driver {
         match *effect {
             Effect::Connect(delay) => {
                 self.subscription = None;
+                self.propagation.reconnects();
                 self.connecting.put(async move {
                     sleep(delay).await;
                     bus.subscribe().await
@@ -107,13 +111,23 @@ impl Driver {
                 .put(async move { bus.report_lost(build, bucket).await }),
             Effect::Probe(nonce) if self.probing.is_empty() => {
                 let reader = self.following.reader.clone();
-                self.probing
-                    .put(async move { bus.probe(&reader, nonce).await });
+                self.probing.put(async move {
+                    let sent_at = Instant::now();
+                    bus.probe(&reader, nonce).await?;
+                    Ok(sent_at.elapsed())
+                });
             }
             // A probe, while the one before is still on its way: this nonce is not sent, and so
             // proves nothing. The others are not asked of anybody.
             _ => {}
         }
+    }
+
+    fn note_propagation(&self, envelope: &Envelope) {
+        let database_time = self.following.catalog.catalog().database_time();
+        let followed = self.started.elapsed();
+        self.propagation
+            .served(envelope.updated_at, database_time, followed);
     }
 
     fn repair(&mut self, envelope: &Envelope, mark: Hydration, held: Position) {

@@ -10,6 +10,7 @@ mod local;
 mod origin;
 mod outages;
 mod plane;
+mod propagation;
 mod scrub;
 mod second_source;
 mod undecodable;

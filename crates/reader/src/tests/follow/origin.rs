@@ -12,7 +12,7 @@ use shared::{
     Epoch, Heartbeat, Link, Position, ResourceKey, Sequence, Slot, Timestamp, feed::Probe,
 };
 use testkit::builders::{self, EPOCH, EnvelopeBuilder, envelope};
-use tokio::time::interval;
+use tokio::time::{Instant, interval};
 
 /// Buckets of each snapshot.
 pub(super) const BUCKETS: u32 = 4;
@@ -34,6 +34,7 @@ pub(super) struct History {
     /// Changes with their documents, as far as they are kept.
     changes: Vec<(Slot, String)>,
     build: Build,
+    began: Instant,
 }
 
 /// A rebuild under way.
@@ -57,6 +58,7 @@ impl Origin {
                 documents: BTreeMap::new(),
                 changes: Vec::new(),
                 build: Build(0),
+                began: Instant::now(),
             })),
         }
     }
@@ -105,7 +107,8 @@ impl Origin {
             .key(id)
             .epoch(history.epoch)
             .sequence(sequence.0)
-            .links(prev_link, link);
+            .links(prev_link, link)
+            .updated_at(history.now());
         let change = make(change);
         history.head = sequence;
         history.link = link;
@@ -223,9 +226,15 @@ impl History {
         Heartbeat {
             head: Position::new(self.epoch, self.head),
             link: self.link,
-            database_time: Timestamp(1_790_000_000_000_000),
+            database_time: self.now(),
             probes,
         }
+    }
+
+    /// The database's time.
+    fn now(&self) -> Timestamp {
+        let since = i64::try_from(self.began.elapsed().as_micros());
+        Timestamp(1_790_000_000_000_000 + since.expect("a test's time"))
     }
 
     /// Every document and tombstone.
