@@ -20,6 +20,7 @@ use crate::{
     config::ReaderConfig,
     fetch::{Asked, Fetcher, fetches},
     follow::{Following, Keeping, WriterSource, follow_until},
+    hot::HotKeys,
     http::{
         admin::{self, AdminPlane},
         counters::ReadCounters,
@@ -28,7 +29,7 @@ use crate::{
     },
     lane::{self, LaneCounts},
     local::LocalConfig,
-    metrics::metrics,
+    metrics::{Measured, metrics},
     reached::{Reached, Reaching, reached},
     replica::{State, Timing},
     status::{Progress, StatusCell},
@@ -66,6 +67,7 @@ struct Parts {
     counts: Vec<LaneCounts>,
     /// Of requests that lanes leave to the server.
     uncommon: Arc<ReadCounters>,
+    uncommon_hot: HotKeys,
 }
 
 impl App {
@@ -194,6 +196,7 @@ impl App {
             data: Server::new(Limits::STANDARD, self.lifecycle.clone()),
             counts: self.lanes.iter().map(|_| LaneCounts::default()).collect(),
             uncommon: Arc::default(),
+            uncommon_hot: HotKeys::default(),
         }
     }
 
@@ -207,6 +210,7 @@ impl App {
             Arc::clone(&parts.uncommon),
         )
         .reaching(parts.reached.clone())
+        .sampling(parts.uncommon_hot.clone())
         .fetching(parts.fetcher.clone());
         let handover = Handover::default();
         let (mut threads, mut wakers) = (Vec::new(), Vec::new());
@@ -257,20 +261,24 @@ impl App {
         let lifecycle = self.lifecycle.clone();
         let reads = parts.counts.iter().map(|lane| Arc::clone(&lane.reads));
         let reads = reads.chain([Arc::clone(&parts.uncommon)]).collect();
+        let hot = parts.counts.iter().map(|lane| lane.hot.clone());
+        let hot: Arc<[HotKeys]> = hot.chain([parts.uncommon_hot.clone()]).collect();
         let latencies = parts.counts.iter().map(|lane| lane.latency.clone());
         let local = self.keeping.as_ref().map(|it| Arc::clone(&it.counters));
-        let metrics = metrics(
-            &parts.status,
-            &local.unwrap_or_default(),
-            parts.asked.counts(),
+        let metrics = metrics(Measured {
+            status: parts.status.clone(),
+            local: local.unwrap_or_default(),
+            fetches: parts.asked.counts(),
             reads,
-            latencies.collect(),
-            &parts.data.counters(),
-            self.lanes.len() * Limits::STANDARD.connections_max,
-        );
+            latencies: latencies.collect(),
+            hot: Arc::clone(&hot),
+            connections: parts.data.counters(),
+            connections_max: self.lanes.len() * Limits::STANDARD.connections_max,
+        });
         let router = admin::router(AdminPlane {
             catalog,
             status: parts.status.clone(),
+            hot,
             is_draining: Arc::new(move || !lifecycle.is_serving()),
             metrics: Arc::new(move || metrics.to_text()),
         });

@@ -1,10 +1,9 @@
 //! A door for the crate `properties` to a lane without its sockets. Not for anybody else.
 
-use std::sync::Arc;
-
 use crate::{
-    http::{counters::ReadCounters, data::DataPlane},
+    http::data::DataPlane,
     lane::{
+        LaneCounts,
         answering::{Answering, Stop},
         sections::Place,
     },
@@ -28,7 +27,7 @@ pub struct Answered {
 impl Lane {
     /// A lane that answers from this plane, at this date.
     pub fn new(plane: &DataPlane, date: &str) -> Self {
-        let mut answering = Answering::new(plane, Arc::<ReadCounters>::default());
+        let mut answering = Answering::new(plane, LaneCounts::default());
         answering.set_date(date);
         Self(answering)
     }

@@ -39,7 +39,10 @@ use self::{
     parking::Parking,
     serving::{Lane, WAKE},
 };
-use crate::http::{counters::ReadCounters, data::DataPlane};
+use crate::{
+    hot::HotKeys,
+    http::{counters::ReadCounters, data::DataPlane},
+};
 
 /// One listener per thread, all of one address. With port 0 the first one chooses.
 ///
@@ -65,6 +68,7 @@ pub(crate) fn bind_all(
 pub(crate) struct LaneCounts {
     pub(crate) reads: Arc<ReadCounters>,
     pub(crate) latency: LatencyHistogram,
+    pub(crate) hot: HotKeys,
 }
 
 /// A lane's thread, and what wakes it when the process moves on.
@@ -89,10 +93,11 @@ pub(crate) fn spawn(
     let poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
     let listener = mio::net::TcpListener::from_std(listener);
-    let answering = Answering::new(plane, counts.reads);
+    let latency = counts.latency.clone();
+    let answering = Answering::new(plane, counts);
     let fetcher = plane.fetcher().cloned();
     let parking = fetcher.map(|fetcher| Parking::new(fetcher, Arc::clone(&waker)));
-    let lane = Lane::new(poll, listener, intake, answering, parking, counts.latency)?;
+    let lane = Lane::new(poll, listener, intake, answering, parking, latency)?;
     let thread = thread::Builder::new()
         .name(format!("lane-{index}"))
         .spawn({

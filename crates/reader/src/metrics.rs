@@ -6,11 +6,13 @@ use std::sync::{
 };
 
 use service::server::ServerCounters;
+use shared::ContentCoding;
 use telemetry::{Metrics, metrics::Unit};
 use tokio::time::Instant;
 
 use crate::{
     fetch::FetchCounts,
+    hot::HotKeys,
     http::counters::{ReadCounters, ReadCounts},
     lane::LatencyHistogram,
     local::LocalCounters,
@@ -29,28 +31,53 @@ const OUTCOMES: &[&str] = &[
     "bad_request",
 ];
 
+/// Content codings, by their discriminants.
+const CODINGS: &[&str] = &{
+    let mut tokens = [""; ContentCoding::ALL.len()];
+    let mut index = 0;
+    while index < tokens.len() {
+        tokens[index] = ContentCoding::ALL[index].token();
+        index += 1;
+    }
+    tokens
+};
+
+/// What spares octets.
+const SAVED_BY: &[&str] = &["not_modified", "coding"];
+
 /// Outcomes of fetches, in the order of [`fetched`].
 const FETCHED: &[&str] = &["kept", "absent", "failed", "refused"];
 
+/// What is measured, and by whom it is counted.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    pub(crate) status: StatusCell,
+    pub(crate) local: Arc<LocalCounters>,
+    pub(crate) fetches: Arc<FetchCounts>,
+    /// Of every thread that answers reads.
+    pub(crate) reads: Vec<Arc<ReadCounters>>,
+    pub(crate) latencies: Vec<LatencyHistogram>,
+    pub(crate) hot: Arc<[HotKeys]>,
+    /// Of the data plane.
+    pub(crate) connections: Arc<ServerCounters>,
+    /// How many its listeners may have together.
+    pub(crate) connections_max: usize,
+}
+
 /// Every metric of a reader.
-pub(crate) fn metrics(
-    status: &StatusCell,
-    local: &Arc<LocalCounters>,
-    fetches: Arc<FetchCounts>,
-    reads: Vec<Arc<ReadCounters>>,
-    latencies: Vec<LatencyHistogram>,
-    data: &Arc<ServerCounters>,
-    connections_max: usize,
-) -> Metrics {
+pub(crate) fn metrics(measured: Measured) -> Metrics {
+    let Measured {
+        status,
+        local,
+        fetches,
+        reads,
+        latencies,
+        hot,
+        connections,
+        connections_max,
+    } = measured;
     let mut metrics = Metrics::new();
-    metrics.area("reads").counters_by(
-        "requests",
-        "Requests on the data plane by outcome",
-        None,
-        "outcome",
-        OUTCOMES,
-        move |index| outcome(&ReadCounters::sum(reads.iter().map(|lane| &**lane)), index),
-    );
+    register_reads(&mut metrics, reads);
     metrics.area("reads").histogram(
         "latency",
         "Time from a lane's wake-up to the answer's last write, of plain reads",
@@ -60,10 +87,19 @@ pub(crate) fn metrics(
             (counts.sum_seconds(), counts.buckets().collect())
         },
     );
-    data.register(&mut metrics, connections_max);
-    register_feed(&mut metrics, status);
-    register_catalog(&mut metrics, status);
-    register_local(&mut metrics, status, local);
+    metrics.area("reads").gauge(
+        "hottest_ratio",
+        "Share of the document that is asked for most, of the last minutes' reads; NaN without any",
+        None,
+        move || {
+            let hottest = HotKeys::hottest(&*hot, std::time::Instant::now());
+            hottest.keys.first().map_or(f64::NAN, |first| first.share)
+        },
+    );
+    connections.register(&mut metrics, connections_max);
+    register_feed(&mut metrics, &status);
+    register_catalog(&mut metrics, &status);
+    register_local(&mut metrics, &status, &local);
     metrics.area("catalog").counters_by(
         "fetches",
         "Documents asked for because they were not in memory, by outcome",
@@ -73,6 +109,54 @@ pub(crate) fn metrics(
         move |index| fetched(&fetches, index),
     );
     metrics
+}
+
+fn register_reads(metrics: &mut Metrics, counters: Vec<Arc<ReadCounters>>) {
+    let counters: Arc<[_]> = counters.into();
+    let read = |read: fn(&ReadCounts, usize) -> u64| {
+        let counters = Arc::clone(&counters);
+        move |index| {
+            let sum = ReadCounters::sum(counters.iter().map(|lane| &**lane));
+            read(&sum, index)
+        }
+    };
+    metrics
+        .area("reads")
+        .counters_by(
+            "requests",
+            "Requests on the data plane by outcome",
+            None,
+            "outcome",
+            OUTCOMES,
+            read(outcome),
+        )
+        .counters_by(
+            "hits",
+            "Answers with 200 by content coding",
+            None,
+            "coding",
+            CODINGS,
+            read(|counts, index| counts.content.hits[index]),
+        )
+        .counters_by(
+            "content_sent",
+            "Octets of content answered with, by content coding",
+            Some(Unit::Bytes),
+            "coding",
+            CODINGS,
+            read(|counts, index| counts.content.sent_bytes[index]),
+        )
+        .counters_by(
+            "content_saved",
+            "Octets of content that did not have to be sent, by what spared them",
+            Some(Unit::Bytes),
+            "by",
+            SAVED_BY,
+            read(|counts, index| {
+                let content = &counts.content;
+                [content.unmodified_bytes, content.coded_bytes][index]
+            }),
+        );
 }
 
 fn fetched(counts: &FetchCounts, index: usize) -> u64 {

@@ -9,6 +9,7 @@ mod data;
 mod entry;
 mod expiry;
 mod follow;
+mod hot;
 mod lane;
 mod local;
 mod negotiate;

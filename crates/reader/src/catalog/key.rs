@@ -16,7 +16,12 @@ pub struct KeyRef<'a> {
     id: &'a [u8],
 }
 
-impl KeyRef<'_> {
+impl<'a> KeyRef<'a> {
+    /// Collection and id.
+    pub(crate) fn octets(self) -> (&'a [u8], &'a [u8]) {
+        (self.collection, self.id)
+    }
+
     /// The key itself, if it is one.
     pub fn to_key(self) -> Option<ResourceKey> {
         let collection = str::from_utf8(self.collection).ok()?;

@@ -117,6 +117,12 @@ impl Content {
         Self { entry, range }
     }
 
+    /// How many octets there are. Reads none of the entry.
+    #[inline]
+    pub(crate) fn octets_len(&self) -> usize {
+        self.range.len()
+    }
+
     /// Whose they are.
     pub fn entry(&self) -> &Entry {
         &self.entry

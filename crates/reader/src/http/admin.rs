@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::{DrainCheck, digest, openapi};
 use crate::{
     catalog::Catalog,
+    hot::HotKeys,
     replica::Unready,
     status::{STATUS_SCHEMA, StatusCell},
 };
@@ -32,6 +33,8 @@ pub struct AdminPlane {
     pub status: StatusCell,
     /// Asked for `/readyz`.
     pub is_draining: DrainCheck,
+    /// Asked for `/hot`.
+    pub hot: Arc<[HotKeys]>,
     /// Renders the text of `/metrics`, in `OpenMetrics`.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }
@@ -53,6 +56,7 @@ pub fn router(plane: AdminPlane) -> Router {
         .route("/metrics", get(metrics))
         .route("/status", get(status))
         .route("/status/schema", get(schema))
+        .route("/hot", get(hot))
         .merge(service::openapi::routes(&openapi::description()))
         .merge(digest::routes(plane.catalog.clone(), plane.status.clone()))
         .fallback(async || Problem::new(Kind::NoSuchRoute, "there is no such route"))
@@ -84,6 +88,14 @@ async fn metrics(State(plane): State<AdminPlane>) -> Response {
 
 async fn status(State(plane): State<AdminPlane>) -> Response {
     let mut response = Json(plane.status.status(Instant::now())).into_response();
+    forbid_storing(&mut response);
+    response
+}
+
+/// What is asked for most. Not a metric: ids are whatever clients send, and each would be a series.
+async fn hot(State(plane): State<AdminPlane>) -> Response {
+    let hottest = HotKeys::hottest(&*plane.hot, std::time::Instant::now());
+    let mut response = Json(hottest).into_response();
     forbid_storing(&mut response);
     response
 }

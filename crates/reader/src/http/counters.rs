@@ -1,5 +1,9 @@
 //! Counts of reads, cheap enough for every read.
 
+mod content;
+
+pub use content::{ContentCounters, ContentCounts};
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How a read ended.
@@ -36,6 +40,7 @@ pub struct ReadCounters {
     behind: AtomicU64,
     epoch_ended: AtomicU64,
     bad_request: AtomicU64,
+    content: ContentCounters,
 }
 
 /// Reads since the start, by outcome.
@@ -57,6 +62,8 @@ pub struct ReadCounts {
     pub epoch_ended: u64,
     /// See [`ReadOutcome::BadRequest`].
     pub bad_request: u64,
+    /// What hits and 304 came to.
+    pub content: ContentCounts,
 }
 
 impl ReadCounters {
@@ -75,6 +82,11 @@ impl ReadCounters {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Adds what the content of reads came to.
+    pub(crate) fn add_content(&self, content: &ContentCounts) {
+        self.content.add(content);
+    }
+
     /// Sets every count. For a thread that counts by itself, and alone uses this.
     pub fn publish(&self, counts: &ReadCounts) {
         let all = [
@@ -90,6 +102,7 @@ impl ReadCounters {
         for (counter, count) in all {
             counter.store(count, Ordering::Relaxed);
         }
+        self.content.publish(&counts.content);
     }
 
     /// The counts of several threads together. Each number is right on its own; together they
@@ -105,6 +118,7 @@ impl ReadCounters {
             sum.behind += one.behind.load(Ordering::Relaxed);
             sum.epoch_ended += one.epoch_ended.load(Ordering::Relaxed);
             sum.bad_request += one.bad_request.load(Ordering::Relaxed);
+            one.content.add_to(&mut sum.content);
         }
         sum
     }

@@ -24,7 +24,7 @@ use tower::{Service, service_fn};
 use super::{
     DataResponse, DrainCheck,
     at_least::{self, AT_LEAST},
-    counters::{ReadCounters, ReadOutcome},
+    counters::{ContentCounts, ReadCounters, ReadOutcome},
     freshness::CacheControl,
     negotiate::Preferences,
     problem_response,
@@ -32,8 +32,9 @@ use super::{
     serve::{Answer, decide},
 };
 use crate::{
-    catalog::Catalog,
+    catalog::{Catalog, KeyRef},
     fetch::{ATTEMPTS_MAX, Fetched, Fetcher},
+    hot::HotKeys,
     reached::{self, Reached},
 };
 
@@ -50,6 +51,7 @@ pub struct DataPlane {
     cache_control: Arc<CacheControl>,
     is_draining: DrainCheck,
     counters: Arc<ReadCounters>,
+    hot: HotKeys,
     reached: Reached,
     /// None where the set is always whole.
     fetcher: Option<Fetcher>,
@@ -104,6 +106,7 @@ impl DataPlane {
             cache_control: Arc::new(cache_control.into()),
             is_draining,
             counters,
+            hot: HotKeys::default(),
             reached: reached::reached().1,
             fetcher: None,
             repeated: Arc::new(Repeated {
@@ -119,6 +122,12 @@ impl DataPlane {
     #[must_use]
     pub fn reaching(self, reached: Reached) -> Self {
         Self { reached, ..self }
+    }
+
+    /// The same plane, with its samples of what is asked for counted here.
+    #[must_use]
+    pub fn sampling(self, hot: HotKeys) -> Self {
+        Self { hot, ..self }
     }
 
     /// The same plane, for documents that are not in memory: this asks for them.
@@ -205,25 +214,36 @@ impl DataPlane {
         headers: &HeaderMap,
         method: &Method,
     ) -> Result<DataResponse, Unknown> {
+        let is_head = method == Method::HEAD;
+        let key = KeyRef::from((&*key.0, &*key.1));
+        self.hot.pass(key);
         let answer = decide(
             &self.catalog,
-            (&*key.0, &*key.1),
+            key,
             || Preferences::parse(lines(headers, &header::ACCEPT_ENCODING)),
             lines(headers, &header::IF_NONE_MATCH),
         );
         Ok(match answer {
             Answer::Document(selected) => {
                 self.counters.add(ReadOutcome::Hit);
+                self.count_content(|counts| counts.document(&selected, is_head));
                 document(&self.cache_control, &selected, method)
             }
             Answer::NotModified(selected) => {
                 self.counters.add(ReadOutcome::NotModified);
+                self.count_content(|counts| counts.not_modified(&selected, is_head));
                 not_modified(&self.cache_control, &selected)
             }
             Answer::Absent => self.absent(),
             Answer::NotReady => self.not_ready(),
             Answer::Unknown => return Err(Unknown),
         })
+    }
+
+    fn count_content(&self, count: impl FnOnce(&mut ContentCounts)) {
+        let mut counts = ContentCounts::default();
+        count(&mut counts);
+        self.counters.add_content(&counts);
     }
 
     /// Refuses a request that is wrong in itself.

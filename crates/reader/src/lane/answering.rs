@@ -5,6 +5,7 @@ use std::sync::Arc;
 use shared::{Position, ResourceKey};
 
 use super::{
+    LaneCounts,
     compose::{self, Composer},
     connection::LeftContent,
     line::{self, UsualLine},
@@ -14,6 +15,7 @@ use super::{
 use crate::{
     catalog::{Catalog, KeyRef},
     fetch::Fetched,
+    hot::Sampler,
     http::{
         counters::{ReadCounters, ReadCounts},
         data::DataPlane,
@@ -42,6 +44,7 @@ struct Answers {
     composer: Composer,
     /// This lane's own, told to the admin plane by [`Answering::publish_counts`].
     counts: ReadCounts,
+    sampler: Sampler,
     /// Used again with each call.
     out: Vec<u8>,
     /// What became of the fetch that the next request has waited for.
@@ -75,7 +78,7 @@ pub(crate) struct Answered {
 }
 
 impl Answering {
-    pub(crate) fn new(plane: &DataPlane, counters: Arc<ReadCounters>) -> Self {
+    pub(crate) fn new(plane: &DataPlane, counts: LaneCounts) -> Self {
         Self {
             reached: plane.reached().clone(),
             sections: Sections::new(),
@@ -88,11 +91,12 @@ impl Answering {
                     plane.unfetched_response(),
                 ),
                 counts: ReadCounts::default(),
+                sampler: Sampler::new(counts.hot),
                 out: Vec::new(),
                 fetched: None,
                 unknown: None,
             },
-            counters,
+            counters: counts.reads,
         }
     }
 
@@ -230,18 +234,21 @@ impl Answers {
         fields: &Fields<'_>,
     ) -> Result<Option<LeftContent>, Unknown> {
         let key = key.into();
+        self.sampler.pass(key);
         let preferences = || fields.preferences;
         let answer = decide(&self.catalog, key, preferences, fields.if_none_match);
         let out = &mut self.out;
         Ok(match answer {
             Answer::Document(selected) => {
                 self.counts.hit += 1;
+                self.counts.content.document(&selected, is_head);
                 let content = self.composer.document(&selected, is_head, out);
                 (content == compose::Content::Left)
                     .then(|| LeftContent::new(selected.content().clone()))
             }
             Answer::NotModified(selected) => {
                 self.counts.not_modified += 1;
+                self.counts.content.not_modified(&selected, is_head);
                 self.composer.not_modified(&selected, out);
                 None
             }

@@ -20,7 +20,8 @@ use tower::ServiceExt;
 
 use super::{at, at_epoch, delete, empty, put};
 use crate::{
-    catalog::CatalogWriter,
+    catalog::{CatalogWriter, KeyRef},
+    hot::{HotKeys, Sampler},
     http::admin::{AdminPlane, router},
     status::{Progress, STATUS_SCHEMA, StatusCell},
 };
@@ -39,6 +40,7 @@ fn fixture() -> Fixture {
     let plane = AdminPlane {
         status: StatusCell::new("reader-1", catalog.clone(), progress),
         catalog,
+        hot: Arc::from([HotKeys::default(), HotKeys::default()]),
         is_draining: Arc::new(move || flag.load(Ordering::Relaxed)),
         metrics: Arc::new(|| "# EOF\n".to_owned()),
     };
@@ -109,6 +111,7 @@ async fn unknown_routes_and_methods_are_problems() {
         "/metrics",
         "/status",
         "/status/schema",
+        "/hot",
         "/digest",
     ] {
         let (status, headers, text) = ask(&fixture.plane, "POST", target).await;
@@ -120,6 +123,27 @@ async fn unknown_routes_and_methods_are_problems() {
             "{text}"
         );
     }
+}
+
+#[tokio::test]
+async fn hot_tells_what_all_threads_were_asked_for() {
+    let fixture = fixture();
+    for (keys, key) in fixture.plane.hot.iter().zip(["posts/a", "posts/b"]) {
+        let mut sampler = Sampler::new(keys.clone());
+        for _ in 0..100_000 {
+            sampler.pass(KeyRef::from("posts/both"));
+            sampler.pass(KeyRef::from(key));
+        }
+    }
+    let (status, headers, text) = ask(&fixture.plane, "GET", "/hot").await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(headers[header::CACHE_CONTROL], "no-store");
+    let hottest: Value = serde_json::from_str(&text).unwrap();
+    let keys: Vec<&Value> = hottest["keys"].as_array().unwrap().iter().collect();
+    assert_eq!(keys.len(), 3, "{text}");
+    assert_eq!(keys[0]["key"], "posts/both", "{text}");
+    let samples = keys.iter().map(|key| key["samples"].as_u64().unwrap());
+    assert_eq!(samples.sum::<u64>(), hottest["samples"], "{text}");
 }
 
 async fn status_of(plane: &AdminPlane) -> Value {

@@ -11,14 +11,15 @@ use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
+use shared::ContentCoding::{Brotli, Gzip, Identity};
 use tower::ServiceExt;
 
-use super::{delete, empty, holding, put};
+use super::{delete, empty, holding, put, put_coded};
 use crate::{
     catalog::Catalog,
     http::{
         DataResponse,
-        counters::{ReadCounters, ReadCounts},
+        counters::{ContentCounts, ReadCounters, ReadCounts},
         data::{DataPlane, service},
         openapi,
     },
@@ -257,11 +258,49 @@ fn each_read_is_counted_once() {
         not_ready: 1,
         unfetched: 0,
         bad_request: 2,
+        content: ContentCounts {
+            hits: [3, 0, 0, 0],
+            sent_bytes: [3, 0, 0, 0],
+            unmodified_bytes: 1,
+            coded_bytes: 0,
+        },
     };
     assert_eq!(
         ReadCounters::sum(counters.iter().map(AsRef::as_ref)),
         expected
     );
+}
+
+#[test]
+fn octets_of_content_are_counted_sent_and_spared() {
+    let lengths = [(Identity, 1000), (Gzip, 400), (Brotli, 1010)];
+    let counters = Arc::<ReadCounters>::default();
+    let catalog = holding(&[put_coded("posts/a", 1, &lengths)]).0;
+    let plane = DataPlane::new(catalog, NO_CACHE, Arc::new(|| false), Arc::clone(&counters));
+    let read = |method: Method, coding: &'static str, if_none_match: &'static str| {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            (header::ACCEPT_ENCODING, coding),
+            (header::IF_NONE_MATCH, if_none_match),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        plane.answer(&method, &Uri::from_static("/v1/posts/a"), &headers);
+    };
+    read(Method::GET, "identity", "");
+    read(Method::GET, "gzip", "");
+    read(Method::GET, "gzip", "*");
+    read(Method::HEAD, "gzip", "");
+    read(Method::HEAD, "gzip", "*");
+    read(Method::GET, "br;q=1, identity;q=0.1", "");
+    let expected = ContentCounts {
+        hits: [1, 2, 1, 0],
+        sent_bytes: [1000, 400, 1010, 0],
+        unmodified_bytes: 400,
+        // The longer one spares nothing.
+        coded_bytes: 600,
+    };
+    assert_eq!(ReadCounters::sum([&*counters]).content, expected);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use super::{documents, get, take_reply};
 use crate::{
     http::data::DataPlane,
     lane::{
+        LaneCounts,
         answering::{Answering, Stop},
         sections::Place,
     },
@@ -18,7 +19,7 @@ fn answering() -> Answering {
     let (catalog, _writer) = documents();
     let cache_control = HeaderValue::from_static("no-cache");
     let plane = DataPlane::new(catalog, cache_control, Arc::new(|| false), Arc::default());
-    let mut answering = Answering::new(&plane, Arc::default());
+    let mut answering = Answering::new(&plane, LaneCounts::default());
     answering.set_date("Sat, 21 Nov 2026 12:00:00 GMT");
     answering
 }

@@ -5,6 +5,7 @@ use std::io::Write;
 use testkit::eventually;
 
 use super::{Pair, ask, get, read_replies, read_reply};
+use crate::http::counters::{ContentCounts, ReadCounts};
 
 #[tokio::test]
 async fn plain_reads_are_answered_by_the_lane() {
@@ -28,10 +29,14 @@ async fn plain_reads_are_answered_by_the_lane() {
         ((counts.hit, counts.not_modified, counts.absent) == (2, 1, 1)).then_some(())
     })
     .await;
-    assert_eq!(
-        pair.by_server(),
-        crate::http::counters::ReadCounts::default()
-    );
+    let content = ContentCounts {
+        hits: [1, 0, 1, 0],
+        sent_bytes: [7, 0, 300, 0],
+        unmodified_bytes: 7,
+        coded_bytes: 700,
+    };
+    assert_eq!(pair.by_lane().content, content);
+    assert_eq!(pair.by_server(), ReadCounts::default());
 }
 
 #[test]
