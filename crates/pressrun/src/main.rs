@@ -27,7 +27,8 @@ fn main() -> ExitCode {
     match Task::read(std::env::args_os(), &ProcessEnvironment) {
         Ok(Task::Dev(config)) => {
             let process = config.process.clone();
-            service::process::run("pressrun", &process, |lifecycle| {
+            let instance = config.reader.id.clone();
+            service::process::run("pressrun", instance, &process, |lifecycle| {
                 dev::run(*config, lifecycle)
             })
         }

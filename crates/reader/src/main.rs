@@ -24,7 +24,10 @@ fn main() -> ExitCode {
     match Config::read(std::env::args_os(), &ProcessEnvironment) {
         Ok(config) => {
             let process = config.process.clone();
-            service::process::run("reader", &process, |lifecycle| run(config, lifecycle))
+            let instance = config.reader.id.clone();
+            service::process::run("reader", instance, &process, |lifecycle| {
+                run(config, lifecycle)
+            })
         }
         Err(exit) => exit.report(),
     }

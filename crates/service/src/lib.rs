@@ -11,6 +11,7 @@ pub mod problem;
 pub mod process;
 pub mod server;
 pub mod target;
+pub mod traces;
 
 #[cfg(test)]
 mod tests;

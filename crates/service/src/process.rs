@@ -18,11 +18,17 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 ///
 /// A second signal ends it at once. The exit status is 0, 64 where logs or traces cannot be set up
 /// as configured, or 1 where the work failed. `work` gets a multi-thread runtime with as many workers as there are cores.
-pub fn run<F>(program: &str, process: &Process, work: impl FnOnce(Lifecycle) -> F) -> ExitCode
+/// In traces the process is called `instance`, among those of its program.
+pub fn run<F>(
+    program: &str,
+    instance: String,
+    process: &Process,
+    work: impl FnOnce(Lifecycle) -> F,
+) -> ExitCode
 where
     F: Future<Output = Result<(), BoxError>>,
 {
-    let telemetry = match telemetry::init(&telemetry_config(program, process)) {
+    let telemetry = match telemetry::init(&telemetry_config(program, instance, process)) {
         Ok(telemetry) => telemetry,
         Err(error) => return refuse(&error),
     };
@@ -56,10 +62,11 @@ where
     outcome
 }
 
-fn telemetry_config(program: &str, process: &Process) -> telemetry::Config {
+fn telemetry_config(program: &str, instance: String, process: &Process) -> telemetry::Config {
     let name = process.service_name.clone();
     telemetry::Config {
         service_name: name.unwrap_or_else(|| format!("pressrun-{program}")),
+        instance,
         filter: process.log_filter.clone(),
         format: match process.log_format {
             config::process::LogFormat::Text => telemetry::LogFormat::Text,
@@ -69,6 +76,7 @@ fn telemetry_config(program: &str, process: &Process) -> telemetry::Config {
             .otlp_endpoint
             .as_ref()
             .map(|endpoint| endpoint.expose().to_owned()),
+        trace_ratio: process.trace_ratio,
     }
 }
 

@@ -1,68 +1,84 @@
-//! Trace context as text: the `traceparent` of W3C Trace Context, level 1.
+//! Trace context as it travels: the `traceparent` of W3C Trace Context, level 1.
+//!
+//! `tracestate` is not carried on: nobody here has anything to say in it.
 
-use std::collections::HashMap;
+use std::fmt;
 
 use opentelemetry::{
-    propagation::TextMapPropagator,
-    trace::{SpanContext, TraceContextExt},
+    SpanId, TraceFlags, TraceId,
+    trace::{SpanContext, TraceState},
 };
-use opentelemetry_sdk::propagation::TraceContextPropagator;
-use tracing::Span;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
-
-const FIELD: &str = "traceparent";
 
 /// Octets of a `traceparent` of version 00: `00-<32>-<16>-<2>`.
 pub const TRACEPARENT_BYTES: usize = 55;
 
-/// The current span as a `traceparent`; none outside spans, or where no traces are made.
-pub fn current() -> Option<String> {
-    of(&Span::current())
+/// The span that a `traceparent` names, and whether its trace is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TraceParent {
+    trace: TraceId,
+    span: SpanId,
+    is_sampled: bool,
 }
 
-/// A span as a `traceparent`; none where no traces are made.
-pub fn of(span: &Span) -> Option<String> {
-    let mut fields = HashMap::new();
-    TraceContextPropagator::new().inject_context(&span.context(), &mut fields);
-    fields.remove(FIELD)
-}
-
-/// Makes `span` a child of the span that a `traceparent` names.
-///
-/// Must be called before the span is first entered. Gives whether it was done: texts that are no
-/// `traceparent` are ignored, and so is everything where no traces are made.
-pub fn set_parent(span: &Span, traceparent: &str) -> bool {
-    if !has_shape(traceparent.as_bytes()) {
-        return false;
+impl TraceParent {
+    /// Reads one; `None` of anything else, which counts as no `traceparent` at all. Later versions
+    /// may be longer; only what version 00 has is read. Allocates nothing.
+    pub fn parse(field: &[u8]) -> Option<Self> {
+        let (known, rest) = field.split_at_checked(TRACEPARENT_BYTES)?;
+        let is_whole = match &known[..2] {
+            b"ff" => false,
+            b"00" => rest.is_empty(),
+            _ => rest.is_empty() || rest.starts_with(b"-"),
+        };
+        let is_divided = [2, 35, 52].iter().all(|&at| known[at] == b'-');
+        if !is_whole || !is_divided {
+            return None;
+        }
+        hexadecimal(&known[..2])?;
+        let trace = hexadecimal(&known[3..35])?;
+        let span = u64::try_from(hexadecimal(&known[36..52])?).ok()?;
+        let flags = hexadecimal(&known[53..])?;
+        (trace != 0 && span != 0).then_some(Self {
+            trace: TraceId::from(trace),
+            span: SpanId::from(span),
+            is_sampled: flags & 1 == 1,
+        })
     }
-    let fields = HashMap::from([(FIELD.to_owned(), traceparent.to_owned())]);
-    let context = TraceContextPropagator::new().extract(&fields);
-    let is_valid = context.span().span_context().is_valid();
-    is_valid && span.set_parent(context).is_ok()
+
+    /// Whether its trace is recorded.
+    pub const fn is_sampled(self) -> bool {
+        self.is_sampled
+    }
+
+    pub(crate) fn of(context: &SpanContext) -> Option<Self> {
+        context.is_valid().then(|| Self {
+            trace: context.trace_id(),
+            span: context.span_id(),
+            is_sampled: context.is_sampled(),
+        })
+    }
+
+    pub(crate) fn to_remote(self) -> SpanContext {
+        let flags = TraceFlags::default().with_sampled(self.is_sampled);
+        SpanContext::new(self.trace, self.span, flags, true, TraceState::NONE)
+    }
 }
 
-/// Whether a `traceparent` says that its trace is recorded. Allocates nothing, so that paths that
-/// cannot afford a span for each request can ask first. False for any other text.
-pub fn is_sampled(traceparent: &str) -> bool {
-    let flags = || u8::from_str_radix(traceparent.get(53..55)?, 16).ok();
-    has_shape(traceparent.as_bytes()) && flags().is_some_and(|flags| flags & 1 == 1)
+impl fmt::Display for TraceParent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let flags = u8::from(self.is_sampled);
+        write!(f, "00-{}-{}-{flags:02x}", self.trace, self.span)
+    }
 }
 
-/// Whether the fields lie where they must. Later versions may be longer; OpenTelemetry itself
-/// takes ids that are too short.
-fn has_shape(octets: &[u8]) -> bool {
-    let long_enough = octets.len() == TRACEPARENT_BYTES
-        || (octets.len() > TRACEPARENT_BYTES
-            && !octets.starts_with(b"00")
-            && octets[TRACEPARENT_BYTES] == b'-');
-    long_enough && [2, 35, 52].iter().all(|&at| octets[at] == b'-')
-}
-
-/// The trace and span that `span` belongs to, for tests and log lines.
-pub fn identity(span: &Span) -> Option<(String, String)> {
-    let context = span.context();
-    let found: SpanContext = context.span().span_context().clone();
-    found
-        .is_valid()
-        .then(|| (found.trace_id().to_string(), found.span_id().to_string()))
+/// Lower case only, as the format demands; at most 32 digits.
+fn hexadecimal(digits: &[u8]) -> Option<u128> {
+    digits.iter().try_fold(0, |number: u128, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u128::from(value))
+    })
 }

@@ -1,12 +1,34 @@
 //! Spans to a collector, by OTLP over HTTP.
+//!
+//! They wait in a queue of [`QUEUE_MAX`], on the far side of which a thread of its own sends them. A
+//! span that finds it full is dropped and counted: whoever makes spans never waits.
 
-use std::{io, thread, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
-use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter, WithExportConfig};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter as Otlp, WithExportConfig};
 use opentelemetry_sdk::{
     Resource,
-    trace::{BatchSpanProcessor, SdkTracerProvider},
+    error::OTelSdkResult,
+    resource::EnvResourceDetector,
+    trace::{
+        BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider, Span, SpanData,
+        SpanExporter, SpanProcessor,
+    },
 };
+
+use crate::Config;
+
+/// Spans that wait to be sent, those under way included; one more is dropped.
+pub(crate) const QUEUE_MAX: usize = 2048;
 
 /// How long one batch may take; then it is dropped. Below [`crate::FLUSH_TIMEOUT`].
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -25,17 +47,37 @@ pub enum ExportError {
     Endpoint(#[from] ExporterBuildError),
 }
 
-/// A provider whose spans leave in batches, through a thread of its own.
+/// What became of spans.
+#[derive(Debug, Default)]
+pub(crate) struct SpanCounts {
+    waiting: AtomicUsize,
+    sent: AtomicU64,
+    failed: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl SpanCounts {
+    pub(crate) const OUTCOMES: &'static [&'static str] = &["sent", "failed", "dropped"];
+
+    /// By the index of its outcome.
+    pub(crate) fn get(&self, index: usize) -> u64 {
+        [&self.sent, &self.failed, &self.dropped][index].load(Ordering::Relaxed)
+    }
+}
+
+/// A provider whose spans leave in batches, through a thread of its own. It records all that it is
+/// asked to make: who asks has chosen already.
 pub(crate) fn provider(
-    service_name: &str,
+    config: &Config,
     endpoint: &str,
+    counts: &Arc<SpanCounts>,
 ) -> Result<SdkTracerProvider, ExportError> {
     let endpoint = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
     // The blocking client refuses to be made on a thread of an async runtime.
     let building = thread::Builder::new()
         .name("otlp-setup".to_owned())
         .spawn(move || {
-            SpanExporter::builder()
+            Otlp::builder()
                 .with_http()
                 .with_protocol(Protocol::HttpBinary)
                 .with_endpoint(endpoint)
@@ -44,11 +86,107 @@ pub(crate) fn provider(
         })
         .map_err(ExportError::Thread)?;
     let exporter = building.join().map_err(|_panic| ExportError::Client)??;
-    let resource = Resource::builder()
-        .with_service_name(service_name.to_owned())
+    Ok(provider_by(exporter, resource(config), counts))
+}
+
+pub(crate) fn provider_by(
+    exporter: impl SpanExporter + 'static,
+    resource: Resource,
+    counts: &Arc<SpanCounts>,
+) -> SdkTracerProvider {
+    let exporter = Counted {
+        exporter,
+        counts: Arc::clone(counts),
+    };
+    let batches = BatchConfigBuilder::default()
+        .with_max_queue_size(QUEUE_MAX)
         .build();
-    Ok(SdkTracerProvider::builder()
-        .with_span_processor(BatchSpanProcessor::builder(exporter).build())
+    let processor = BatchSpanProcessor::builder(exporter).with_batch_config(batches);
+    SdkTracerProvider::builder()
+        .with_sampler(Sampler::AlwaysOn)
+        .with_span_processor(Bounded {
+            processor: processor.build(),
+            counts: Arc::clone(counts),
+        })
         .with_resource(resource)
-        .build())
+        .build()
+}
+
+/// Who sends. What `OTEL_RESOURCE_ATTRIBUTES` says goes before all but the service's name.
+fn resource(config: &Config) -> Resource {
+    Resource::builder_empty()
+        .with_attributes([
+            KeyValue::new("service.instance.id", config.instance.clone()),
+            KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+        ])
+        .with_detector(Box::new(EnvResourceDetector::new()))
+        .with_service_name(config.service_name.clone())
+        .build()
+}
+
+/// Lets spans into the queue as long as there is room in it.
+#[derive(Debug)]
+struct Bounded {
+    processor: BatchSpanProcessor,
+    counts: Arc<SpanCounts>,
+}
+
+impl SpanProcessor for Bounded {
+    fn on_start(&self, span: &mut Span, cx: &Context) {
+        self.processor.on_start(span, cx);
+    }
+
+    fn on_end(&self, span: SpanData) {
+        if self.counts.waiting.fetch_add(1, Ordering::Relaxed) < QUEUE_MAX {
+            self.processor.on_end(span);
+        } else {
+            self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.processor.force_flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.processor.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.processor.set_resource(resource);
+    }
+}
+
+/// Counts what leaves the queue.
+#[derive(Debug)]
+struct Counted<E> {
+    exporter: E,
+    counts: Arc<SpanCounts>,
+}
+
+impl<E: SpanExporter> SpanExporter for Counted<E> {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let len = batch.len();
+        let exported = self.exporter.export(batch).await;
+        let counter = match exported {
+            Ok(()) => &self.counts.sent,
+            Err(_) => &self.counts.failed,
+        };
+        counter.fetch_add(len as u64, Ordering::Relaxed);
+        self.counts.waiting.fetch_sub(len, Ordering::Relaxed);
+        exported
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.exporter.force_flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
+    }
 }

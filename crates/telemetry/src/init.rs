@@ -3,6 +3,7 @@
 use std::{
     fmt,
     io::{self, IsTerminal},
+    sync::Arc,
     time::Duration,
 };
 
@@ -10,29 +11,40 @@ use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Dispatch;
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry, filter::ParseError, fmt::writer::BoxMakeWriter,
+    EnvFilter, Layer, Registry,
+    filter::ParseError,
+    fmt::{format::JsonFields, writer::BoxMakeWriter},
     layer::SubscriberExt,
 };
 
-use crate::export;
+use crate::{
+    export::{self, SpanCounts},
+    lines::JsonLines,
+    trace::{self, Installed},
+};
 
 /// How long [`Telemetry::shutdown`] waits for the last spans to leave.
 pub const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What to log and where traces go.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// The service's name in traces, e.g. `pressrun-reader`.
     pub service_name: String,
-    /// Which events to log and which spans to make: directives as in `RUST_LOG`, e.g.
-    /// `info,bus=debug`.
+    /// Which of its processes this is, e.g. `reader-3`.
+    pub instance: String,
+    /// Which events to log: directives as in `RUST_LOG`, e.g. `info,bus=debug`. Traces do not
+    /// depend on it.
     pub filter: String,
     /// How log lines look.
     pub format: LogFormat,
     /// Base URL of an OTLP/HTTP collector, e.g. `http://127.0.0.1:4318`; without TLS. None: no
-    /// traces are made. The sampler and the batches obey OpenTelemetry's own variables
-    /// (`OTEL_TRACES_SAMPLER`, `OTEL_BSP_*`).
+    /// traces are made. Batches obey OpenTelemetry's own variables (`OTEL_BSP_*`, but for the length
+    /// of their queue).
     pub otlp_endpoint: Option<String>,
+    /// The share of requests without a `traceparent` that are traced, 0 to 1; see
+    /// [`Head`](crate::Head).
+    pub trace_ratio: f64,
 }
 
 /// How log lines look.
@@ -82,44 +94,53 @@ pub struct Telemetry {
 /// collector answers is not looked at: traces are not worth a failed start.
 pub fn init(config: &Config) -> Result<Telemetry, InitError> {
     let colours = io::stderr().is_terminal();
-    let (telemetry, dispatch) = build(config, BoxMakeWriter::new(io::stderr), colours)?;
+    let dispatch = lines(config, BoxMakeWriter::new(io::stderr), colours)?;
+    let counts = Arc::new(SpanCounts::default());
+    let provider = provider(config, &counts)?;
     tracing::dispatcher::set_global_default(dispatch).map_err(|_taken| InitError::Twice)?;
-    Ok(telemetry)
+    if let Some(provider) = &provider {
+        let installed = trace::install(Installed {
+            tracer: provider.tracer(env!("CARGO_PKG_NAME")),
+            ratio: config.trace_ratio,
+            counts,
+        });
+        debug_assert!(installed, "the subscriber was set for the first time");
+    }
+    Ok(Telemetry { provider })
 }
 
-pub(crate) fn build(
+/// What writes log lines.
+pub(crate) fn lines(
     config: &Config,
     writer: BoxMakeWriter,
     colours: bool,
-) -> Result<(Telemetry, Dispatch), InitError> {
+) -> Result<Dispatch, InitError> {
     let filter = EnvFilter::builder()
         .parse(&config.filter)
         .map_err(InitError::Filter)?;
-    let provider = match &config.otlp_endpoint {
-        None => None,
-        Some(endpoint) => {
-            let exported = export::provider(&config.service_name, endpoint);
-            Some(exported.map_err(|source| InitError::Exporter {
-                endpoint: endpoint.clone(),
-                source,
-            })?)
-        }
-    };
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = match config.format {
         LogFormat::Text => lines.with_ansi(colours).boxed(),
         LogFormat::Json => lines
-            .json()
-            .flatten_event(true)
-            .with_span_list(false)
+            .fmt_fields(JsonFields::new())
+            .event_format(JsonLines::new())
             .boxed(),
     };
-    let spans = provider.as_ref().map(|provider| {
-        let tracer = provider.tracer(env!("CARGO_PKG_NAME"));
-        tracing_opentelemetry::layer().with_tracer(tracer)
-    });
-    let dispatch = Dispatch::new(Registry::default().with(filter).with(lines).with(spans));
-    Ok((Telemetry { provider }, dispatch))
+    Ok(Dispatch::new(Registry::default().with(filter).with(lines)))
+}
+
+fn provider(
+    config: &Config,
+    counts: &Arc<SpanCounts>,
+) -> Result<Option<SdkTracerProvider>, InitError> {
+    let Some(endpoint) = &config.otlp_endpoint else {
+        return Ok(None);
+    };
+    let provider = export::provider(config, endpoint, counts);
+    provider.map(Some).map_err(|source| InitError::Exporter {
+        endpoint: endpoint.clone(),
+        source,
+    })
 }
 
 impl Telemetry {

@@ -2,6 +2,8 @@
 
 mod collector;
 mod context;
+mod export;
+mod head;
 mod logs;
 mod metrics;
 
@@ -10,8 +12,10 @@ use crate::{Config, LogFormat};
 fn config() -> Config {
     Config {
         service_name: "pressrun-test".to_owned(),
+        instance: "test-1".to_owned(),
         filter: "info".to_owned(),
         format: LogFormat::Json,
         otlp_endpoint: None,
+        trace_ratio: 1.0,
     }
 }

@@ -28,7 +28,11 @@ fn main() -> ExitCode {
     match Config::read(std::env::args_os(), &ProcessEnvironment) {
         Ok(config) => {
             let process = config.process.clone();
-            service::process::run("writer", &process, |lifecycle| run(config, lifecycle))
+            // Writers have no names of their own.
+            let instance = uuid::Uuid::now_v7().to_string();
+            service::process::run("writer", instance, &process, |lifecycle| {
+                run(config, lifecycle)
+            })
         }
         Err(exit) => exit.report(),
     }

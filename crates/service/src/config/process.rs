@@ -39,10 +39,21 @@ pub const SETTINGS: &[Setting] = &[
         None,
         "The service's name in traces; by default the program's",
     ),
+    Setting::new(
+        "OTEL_TRACES_SAMPLER",
+        Some("parentbased_traceidratio"),
+        "Which requests without a traceparent are traced: parentbased_traceidratio, parentbased_always_on or \
+         parentbased_always_off; the others are where that says so",
+    ),
+    Setting::new(
+        "OTEL_TRACES_SAMPLER_ARG",
+        Some("0.001"),
+        "The share of them for parentbased_traceidratio, 0 to 1",
+    ),
 ];
 
 /// How a process logs, traces and ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Process {
     /// `DRAIN_DELAY`: serve on for so long after the first signal. Default 5 s, at most 1 h.
     pub drain_delay: Duration,
@@ -57,6 +68,16 @@ pub struct Process {
     pub otlp_endpoint: Option<RedactedUrl>,
     /// `OTEL_SERVICE_NAME`. Default none: the program's name.
     pub service_name: Option<String>,
+    /// `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`: the share of requests without a
+    /// `traceparent` that are traced, 0 to 1. Default 0.001.
+    pub trace_ratio: f64,
+}
+
+#[derive(Clone, Copy)]
+enum Sampler {
+    Ratio,
+    Always,
+    Never,
 }
 
 /// How log lines look.
@@ -83,6 +104,13 @@ impl Process {
         let otlp_endpoint =
             settings.optional("OTEL_EXPORTER_OTLP_ENDPOINT", values::url_of(&["http"]));
         let service_name = settings.optional("OTEL_SERVICE_NAME", values::text);
+        let samplers = [
+            ("parentbased_traceidratio", Sampler::Ratio),
+            ("parentbased_always_on", Sampler::Always),
+            ("parentbased_always_off", Sampler::Never),
+        ];
+        let sampler = settings.choice("OTEL_TRACES_SAMPLER", &samplers);
+        let ratio = settings.required("OTEL_TRACES_SAMPLER_ARG", values::share);
         Ok(Self {
             drain_delay: drain_delay?,
             shutdown_grace: shutdown_grace?,
@@ -90,6 +118,11 @@ impl Process {
             log_format: log_format?,
             otlp_endpoint: otlp_endpoint?,
             service_name: service_name?,
+            trace_ratio: match (sampler?, ratio?) {
+                (Sampler::Ratio, ratio) => ratio,
+                (Sampler::Always, _) => 1.0,
+                (Sampler::Never, _) => 0.0,
+            },
         })
     }
 }

@@ -99,6 +99,17 @@ pub fn count_in(limits: RangeInclusive<u64>) -> impl Fn(&str) -> Parsed<u64> {
     }
 }
 
+/// A share of all, 0 to 1, such as 0.01.
+///
+/// # Errors
+/// The text is not a number within these.
+pub fn share(text: &str) -> Parsed<f64> {
+    text.parse()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| "is not a number from 0 to 1".to_owned())
+}
+
 /// `true`, `yes`, `on`, `1`, or `false`, `no`, `off`, `0`, in any case.
 ///
 /// # Errors

@@ -3,13 +3,13 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread,
     time::Duration,
 };
 
 use super::config;
-use crate::{Config, InitError, init};
+use crate::{Config, Head, InitError, Kind, Metrics, Origin, Span, init, trace};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -56,21 +56,55 @@ fn contains(content: &[u8], text: &str) -> bool {
         .any(|window| window == text.as_bytes())
 }
 
-/// The one test that takes the process's subscriber.
+/// The value of a line of metrics.
+fn spans(metrics: &Metrics, outcome: &str) -> u64 {
+    let text = metrics.to_text();
+    let name = format!("pressrun_traces_spans_total{{outcome=\"{outcome}\"}} ");
+    let value = text.lines().find_map(|line| line.strip_prefix(&*name));
+    value.unwrap().parse().unwrap()
+}
+
+/// The one test that takes the process' subscriber and tracer.
 #[test]
 fn spans_reach_the_collector_and_a_second_setup_is_refused() {
+    let mut metrics = Metrics::new();
+    trace::register(&mut metrics);
+    assert_eq!(Head::of_process(), Head::OFF);
+    assert!(!Span::begin(Origin::Here, Kind::Server, "too early").is_traced());
     let (endpoint, exports) = collector();
     let config = Config {
         otlp_endpoint: Some(endpoint),
+        trace_ratio: 0.25,
         ..config()
     };
     let telemetry = init(&config).unwrap();
     assert!(matches!(init(&super::config()), Err(InitError::Twice)));
-    tracing::info_span!("publish", slot = 7).in_scope(|| tracing::info!("inside"));
+    assert_eq!(Head::of_process(), Head::with_ratio(0.25));
+
+    let request = Span::begin(Origin::Here, Kind::Server, "request");
+    request.set("http.route", "/post");
+    let publish = request.within(|| Span::current().child(Kind::Producer, "publish feed"));
+    assert!(!Span::current().is_traced());
+    publish.set_count("messaging.batch.message_count", 7);
+    publish.fail("nobody listens");
+    publish.end();
+    let trace = request.to_parent().unwrap().to_string();
+    assert_eq!(trace[..35], publish.to_parent().unwrap().to_string()[..35]);
+    drop(request);
+    assert_eq!(spans(&metrics, "sent"), 0);
     telemetry.shutdown().unwrap();
+    assert_eq!(spans(&metrics, "sent"), 2);
     let export = exports.recv_timeout(PATIENCE).unwrap();
     assert_eq!(export.line, "POST /v1/traces HTTP/1.1\r\n");
-    for text in ["pressrun-test", "publish", "slot", "inside"] {
+    for text in [
+        "pressrun-test",
+        "service.instance.id",
+        "test-1",
+        "publish feed",
+        "messaging.batch.message_count",
+        "nobody listens",
+        "http.route",
+    ] {
         assert!(
             contains(&export.content, text),
             "{text} is not in the export"
@@ -80,8 +114,8 @@ fn spans_reach_the_collector_and_a_second_setup_is_refused() {
 
 #[tokio::test]
 async fn an_exporter_can_be_made_and_dropped_inside_a_runtime_without_a_collector() {
-    let provider = crate::export::provider("test", "http://127.0.0.1:9").unwrap();
-    drop(provider);
+    let made = crate::export::provider(&config(), "http://127.0.0.1:9", &Arc::default());
+    drop(made.unwrap());
 }
 
 #[test]

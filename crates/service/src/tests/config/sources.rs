@@ -4,7 +4,9 @@ use std::{
 };
 
 use super::{PROGRAM, environment};
-use crate::config::{Environment, Process, Program, Settings, process, process::LogFormat, values};
+use crate::config::{
+    ConfigExit, Environment, Process, Program, Settings, process, process::LogFormat, values,
+};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -128,31 +130,56 @@ fn a_value_that_is_not_utf_8_is_refused() {
     assert_eq!(exit.text(), "LAST: \"f\u{fffd}\" is not UTF-8");
 }
 
-#[test]
-fn the_settings_of_every_process_have_defaults() {
+fn read(variables: &HashMap<String, String>) -> Result<Process, ConfigExit> {
     const PROCESS: Program = Program {
         name: "any",
         version: "0",
         about: "Any",
         tables: &[process::SETTINGS],
     };
-    let read = |variables: &HashMap<String, String>| {
-        let mut settings = Settings::gather(&PROCESS, ["any"], variables).unwrap();
-        let process = Process::read(&mut settings);
-        settings.finish(|| process)
-    };
+    let mut settings = Settings::gather(&PROCESS, ["any"], variables).unwrap();
+    let process = Process::read(&mut settings);
+    settings.finish(|| process)
+}
+
+#[test]
+fn the_settings_of_every_process_have_defaults() {
     let process = read(&environment(&[])).unwrap();
     assert_eq!(process.drain_delay, Duration::from_secs(5));
     assert_eq!(process.shutdown_grace, Duration::from_secs(10));
     assert_eq!(process.log_format, LogFormat::Text);
     assert_eq!(process.otlp_endpoint, None);
+    assert!((process.trace_ratio - 0.001).abs() < f64::EPSILON);
 
     let bad = environment(&[
         ("LOG_FORMAT", "xml"),
         ("SHUTDOWN_GRACE", "3601s"),
         ("DRAIN_DELAY", "5"),
+        ("OTEL_TRACES_SAMPLER", "always_on"),
+        ("OTEL_TRACES_SAMPLER_ARG", "1.01"),
     ]);
-    assert_eq!(read(&bad).unwrap_err().text().lines().count(), 3);
+    assert_eq!(read(&bad).unwrap_err().text().lines().count(), 5);
     let limit = environment(&[("SHUTDOWN_GRACE", "3600s"), ("DRAIN_DELAY", "0")]);
     assert_eq!(read(&limit).unwrap().shutdown_grace, HOUR);
+}
+
+#[test]
+fn a_sampler_says_how_many_requests_are_traced() {
+    for (sampler, argument, expected) in [
+        ("", "0.25", Some(0.25)),
+        ("parentbased_traceidratio", "0", Some(0.0)),
+        ("parentbased_traceidratio", "1", Some(1.0)),
+        ("parentbased_traceidratio", "-0.1", None),
+        ("parentbased_traceidratio", "NaN", None),
+        ("parentbased_traceidratio", "few", None),
+        ("parentbased_always_on", "0.25", Some(1.0)),
+        ("parentbased_always_off", "", Some(0.0)),
+    ] {
+        let variables = environment(&[
+            ("OTEL_TRACES_SAMPLER", sampler),
+            ("OTEL_TRACES_SAMPLER_ARG", argument),
+        ]);
+        let ratio = read(&variables).map(|process| process.trace_ratio);
+        assert_eq!(ratio.ok(), expected, "{sampler} {argument}");
+    }
 }
