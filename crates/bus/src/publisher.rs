@@ -4,7 +4,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use shared::{Epoch, Heartbeat, Link, ResourceKey, Sequence, Slot, codec::Summary, feed::Probe};
 
-use crate::{Build, BusError, Meta, limits::BUCKETS_MAX};
+use crate::{
+    Build, BusError, Meta,
+    limits::{BUCKETS_MAX, INLINE_BYTES_MAX},
+};
 
 /// One change to publish: the slot that it fills and its document's current envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +20,20 @@ pub struct Publication {
     pub key: ResourceKey,
     /// The encoded envelope.
     pub envelope: Bytes,
+    /// The same with the context of the trace that it belongs to, if it belongs to one: what
+    /// followers are sent. Never stored, because whoever reads what is stored takes no part in that
+    /// trace.
+    pub traced: Option<Bytes>,
+}
+
+impl Publication {
+    /// What followers are sent; none where it is too large for the feed, and they are to fetch what
+    /// is stored.
+    pub(crate) fn sent(&self) -> Option<&Bytes> {
+        let all = [self.traced.as_ref(), Some(&self.envelope)];
+        let mut all = all.into_iter().flatten();
+        all.find(|one| one.len() <= INLINE_BYTES_MAX)
+    }
 }
 
 /// What became of a publication. All checks come before the first effect, so a refused one left
@@ -123,6 +140,9 @@ pub struct Registration {
 /// retries.
 #[async_trait]
 pub trait Publisher: Send + Sync + std::fmt::Debug {
+    /// What carries it, in one word, for traces.
+    fn system(&self) -> &'static str;
+
     /// What the bus says of its snapshot; `None` where it is empty.
     ///
     /// # Errors

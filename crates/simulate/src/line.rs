@@ -88,6 +88,10 @@ impl Line {
 
 #[async_trait]
 impl Publisher for Line {
+    fn system(&self) -> &'static str {
+        self.bus().system()
+    }
+
     async fn meta(&self) -> Result<Option<Meta>, BusError> {
         self.pass().await?;
         let mut meta = self.bus().meta().await?;

@@ -46,6 +46,10 @@ async fn ask<T>(gate: &Gate, operation: impl FnOnce(&Gate) -> T + Send) -> Resul
 
 #[async_trait]
 impl Store for Connections {
+    fn system(&self) -> &'static str {
+        "model"
+    }
+
     async fn commit(&self, known: Option<Tip>, batch: &[Mutation]) -> Result<Batch, StoreError> {
         self.ask(|gate| {
             let ground = &gate.ground;

@@ -8,6 +8,7 @@ mod counters;
 mod gathering;
 mod queue;
 mod run;
+mod steps;
 
 pub use counters::CommitCounters;
 pub use run::CommitLoop;
@@ -15,6 +16,7 @@ pub use run::CommitLoop;
 use std::sync::Arc;
 
 use shared::{Change, Representation, ResourceKey, Slot, Timestamp, Version};
+use telemetry::Span;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::queue::{Queue, Queued};
@@ -88,6 +90,8 @@ pub struct CommittedChange {
     pub expires_at: Option<Timestamp>,
     /// The representations that the caller of [`Committer::write`] gave, or a deletion.
     pub change: Change,
+    /// Its commit, where the request that asked for it is traced.
+    pub step: Span,
 }
 
 impl Committer {
@@ -120,7 +124,8 @@ impl Committer {
     /// Queues a write and waits for its batch. `representations` are what a put is published as,
     /// identity first; a deletion has none.
     ///
-    /// Writes to one key are carried out in the order in which they were queued.
+    /// Writes to one key are carried out in the order in which they were queued. Where the calling
+    /// task is in a step of a trace, the commit becomes a step of it.
     ///
     /// # Errors
     /// Nothing was done, except for [`WriteError::CommitUnknown`].
@@ -133,7 +138,7 @@ impl Committer {
         mutation: Mutation,
         representations: Vec<Representation>,
     ) -> Result<Outcome, WriteError> {
-        match self.submit(mutation, representations) {
+        match self.enqueue(mutation, representations, Span::current()) {
             Ok(submitted) => submitted.outcome().await,
             Err(refusal) => {
                 CommitCounters::add(&self.shared.counters.rejected, 1);
@@ -144,7 +149,8 @@ impl Committer {
 
     /// Queues a write and does not wait: [`Self::write`] for callers that keep several in flight.
     ///
-    /// A refusal is not counted: such a caller tries again once its earlier writes are answered.
+    /// A refusal is not counted: such a caller tries again once its earlier writes are answered. Nor
+    /// is the commit a step of any trace: so many have no place in one.
     ///
     /// # Errors
     /// [`WriteError::QueueFull`] or [`WriteError::ShuttingDown`]; nothing was done.
@@ -153,10 +159,21 @@ impl Committer {
         mutation: Mutation,
         representations: Vec<Representation>,
     ) -> Result<Submitted, WriteError> {
+        self.enqueue(mutation, representations, Span::none())
+    }
+
+    fn enqueue(
+        &self,
+        mutation: Mutation,
+        representations: Vec<Representation>,
+        request: Span,
+    ) -> Result<Submitted, WriteError> {
         let (answer, answered) = oneshot::channel();
         self.shared.queue.push(Queued {
             mutation,
             representations,
+            request,
+            step: Span::none(),
             answer,
         })?;
         Ok(Submitted { answered })

@@ -19,6 +19,7 @@ pub mod internal;
 mod layers;
 mod openapi;
 mod retry;
+mod traces;
 mod write;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use axum::{
 };
 use http::header;
 use service::{Kind, Problem};
+use telemetry::Head;
 
 use self::{import::Imports, openapi::HealthProblems};
 use crate::{access::Access, commit::Committer, render::Renderer, store::Store};
@@ -93,7 +95,10 @@ pub fn router(backend: Backend) -> Router {
         .route_layer(guard)
         .merge(service::openapi::routes(&openapi::description()))
         .with_state(backend);
-    layers::harden(routes)
+    layers::harden(routes).layer(middleware::from_fn_with_state(
+        Head::of_process(),
+        traces::trace,
+    ))
 }
 
 /// Answers other methods with 405 and this Allow field.

@@ -50,6 +50,7 @@ impl Inspector {
             access::register(&mut metrics, file);
         }
         connections.register(&mut metrics, Limits::STANDARD.connections_max);
+        telemetry::trace::register(&mut metrics);
         Self {
             parts,
             access,

@@ -8,8 +8,8 @@ use std::sync::{
 };
 
 use bus::{Build, BusError, Publication, PublishOutcome, Publisher, Refusal};
-use shared::{Envelope, codec};
-use telemetry::metrics::DurationHistogram;
+use shared::{Envelope, Extension, Position, codec};
+use telemetry::{Kind, Span, metrics::DurationHistogram};
 use tokio::{sync::mpsc, time::Instant};
 use tracing::{debug, warn};
 
@@ -59,33 +59,66 @@ struct Live {
     build: Option<Build>,
 }
 
+/// The steps of traced changes that are being published.
+type Steps = [(Position, Span)];
+
 impl Live {
     async fn publish(&mut self, changes: &[CommittedChange]) {
-        let publications: Vec<_> = changes.iter().filter_map(publication).collect();
+        let mut publications = Vec::with_capacity(changes.len());
+        let mut steps = Vec::new();
+        for change in changes {
+            let step = self.step(change, changes.len());
+            publications.extend(publication(change, &step));
+            if step.is_traced() {
+                steps.push((change.slot.position, step));
+            }
+        }
         let begun = Instant::now();
-        if let Err(error) = self.try_publish(publications).await {
+        if let Err(error) = self.try_publish(publications, &steps).await {
             self.build = None;
             debug!(error = &error as &dyn std::error::Error, "not published");
             count(&self.counters.abandoned, changes.len());
+            for (_position, step) in &steps {
+                note_failure(step, "unavailable");
+            }
         }
         self.counters.latency.record(begun.elapsed());
+        // Each ends here, by being dropped.
+    }
+
+    /// The step of a change whose request is traced.
+    fn step(&self, change: &CommittedChange, batch_len: usize) -> Span {
+        let step = change.step.child(Kind::Producer, "publish feed");
+        step.set("messaging.system", self.bus.system());
+        step.set("messaging.destination.name", "feed");
+        step.set("messaging.operation.name", "publish");
+        step.set("messaging.operation.type", "send");
+        step.set_count("messaging.batch.message_count", batch_len);
+        step
     }
 
     /// Publishes, and once more into the new build where the snapshot was rebuilt meanwhile.
-    async fn try_publish(&mut self, publications: Vec<Publication>) -> Result<(), BusError> {
+    async fn try_publish(
+        &mut self,
+        publications: Vec<Publication>,
+        steps: &Steps,
+    ) -> Result<(), BusError> {
         let mut waiting = publications;
         for _ in 0..2 {
             let Some(build) = self.current_build().await? else {
                 break;
             };
             let outcomes = self.bus.publish(build, &waiting).await?;
-            waiting = self.sort_out(waiting, &outcomes);
+            waiting = self.sort_out(waiting, &outcomes, steps);
             if waiting.is_empty() {
                 return Ok(());
             }
             self.build = None;
         }
         count(&self.counters.abandoned, waiting.len());
+        for publication in &waiting {
+            note_failure(step_of(publication, steps), "no snapshot");
+        }
         Ok(())
     }
 
@@ -101,12 +134,15 @@ impl Live {
         &self,
         publications: Vec<Publication>,
         outcomes: &[PublishOutcome],
+        steps: &Steps,
     ) -> Vec<Publication> {
         let mut again = Vec::new();
         for (publication, outcome) in publications.into_iter().zip(outcomes) {
             match outcome {
-                PublishOutcome::Published(_) | PublishOutcome::Duplicate => {
+                PublishOutcome::Published(_) => count(&self.counters.published, 1),
+                PublishOutcome::Duplicate => {
                     count(&self.counters.published, 1);
+                    step_of(&publication, steps).set("pressrun.duplicate", true);
                 }
                 PublishOutcome::Refused(Refusal::OtherBuild | Refusal::NoMeta) => {
                     again.push(publication);
@@ -114,6 +150,7 @@ impl Live {
                 PublishOutcome::Refused(refusal) => {
                     warn!(?refusal, position = %publication.slot.position, "publication refused");
                     count(&self.counters.refused, 1);
+                    note_failure(step_of(&publication, steps), "refused");
                 }
             }
         }
@@ -125,10 +162,23 @@ fn count(counter: &AtomicU64, by: usize) {
     counter.fetch_add(by as u64, Ordering::Relaxed);
 }
 
+/// The step of a publication; none where it is not traced.
+fn step_of<'a>(publication: &Publication, steps: &'a Steps) -> &'a Span {
+    static NONE: Span = Span::none();
+    let position = publication.slot.position;
+    let step = steps.iter().find(|(of, _)| *of == position);
+    step.map_or(&NONE, |(_, step)| step)
+}
+
+fn note_failure(step: &Span, how: &'static str) {
+    step.set("error.type", how);
+    step.fail(how);
+}
+
 /// The publication of a committed change; `None`, logged, where it has no encoding, which no
 /// document within the limits reaches.
-fn publication(change: &CommittedChange) -> Option<Publication> {
-    let envelope = Envelope {
+fn publication(change: &CommittedChange, step: &Span) -> Option<Publication> {
+    let mut envelope = Envelope {
         position: change.slot.position,
         prev_link: change.slot.prev_link,
         link: change.slot.link,
@@ -139,12 +189,23 @@ fn publication(change: &CommittedChange) -> Option<Publication> {
         change: change.change.clone(),
         extensions: Vec::new(),
     };
-    match codec::encode(&envelope) {
-        Ok(envelope) => Some(Publication {
+    let encoded = codec::encode(&envelope).and_then(|encoded| {
+        let context = step.to_parent().map(|context| Extension {
+            id: Extension::TRACE_CONTEXT,
+            octets: context.to_string().into(),
+        });
+        envelope.extensions.extend(context);
+        let is_traced = !envelope.extensions.is_empty();
+        let traced = is_traced.then(|| codec::encode(&envelope)).transpose()?;
+        Ok((encoded, traced))
+    });
+    match encoded {
+        Ok((encoded, traced)) => Some(Publication {
             slot: change.slot,
             sequence: change.slot.position.sequence,
             key: change.key.clone(),
-            envelope,
+            envelope: encoded,
+            traced,
         }),
         Err(error) => {
             warn!(error = &error as &dyn std::error::Error, key = %change.key, "cannot be encoded");

@@ -142,6 +142,9 @@ pub struct Pruned {
 /// COMMIT answer.
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
+    /// Which database it is, as OpenTelemetry calls it.
+    fn system(&self) -> &'static str;
+
     /// Commits one batch: locks the feed row, checks that the history still is the one in which
     /// `known` was seen (else begins a new epoch in the same transaction), judges each mutation,
     /// applies those that hold, advances the head by one per change and commits.

@@ -13,12 +13,16 @@ use super::{
 use crate::{
     Begin, Build, BusError, Held, Meta, Names, Publication, PublishOutcome, Publisher, Refusal,
     Registration,
-    limits::{ADVANCE_MAX, INLINE_BYTES_MAX, LOG_SEGMENT_SLOTS, PENDING_MAX, READERS_MAX},
+    limits::{ADVANCE_MAX, LOG_SEGMENT_SLOTS, PENDING_MAX, READERS_MAX},
     stored::sequence_of,
 };
 
 #[async_trait]
 impl Publisher for MemoryBus {
+    fn system(&self) -> &'static str {
+        "memory"
+    }
+
     async fn meta(&self) -> Result<Option<Meta>, BusError> {
         Ok(self.state()?.contents.meta)
     }
@@ -186,15 +190,15 @@ fn check(contents: &mut Contents, build: Build, slot: &Slot) -> Result<Turn, Ref
 
 fn send(state: &mut State, publication: &Publication) {
     let slot = publication.slot;
-    if publication.envelope.len() > INLINE_BYTES_MAX {
+    let Some(sent) = publication.sent() else {
         state.send(&FeedMessage::Notice(slot), size_of::<Slot>());
         return;
-    }
+    };
     let delivery = Delivery {
         slot,
-        envelope: decode(&publication.envelope),
+        envelope: decode(sent),
     };
-    state.send(&FeedMessage::Delivery(delivery), publication.envelope.len());
+    state.send(&FeedMessage::Delivery(delivery), sent.len());
 }
 
 impl Contents {

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     Begin, Build, BusError, Held, Meta, Names, Publication, PublishOutcome, Publisher, Refusal,
     Registration,
-    limits::{ADVANCE_MAX, BUCKETS_MAX, INLINE_BYTES_MAX, LOG_SEGMENT_SLOTS, PENDING_MAX},
+    limits::{ADVANCE_MAX, BUCKETS_MAX, LOG_SEGMENT_SLOTS, PENDING_MAX},
     stored::sequence_of,
 };
 
@@ -40,6 +40,10 @@ const BATCH_BYTES_MAX: usize = 1024 * 1024;
 
 #[async_trait]
 impl Publisher for RedisBus {
+    fn system(&self) -> &'static str {
+        "redis"
+    }
+
     async fn meta(&self) -> Result<Option<Meta>, BusError> {
         let read = meta::read(&self.inner.keys);
         let fields = self
@@ -265,20 +269,25 @@ fn add_publication(call: &mut Cmd, publication: &Publication) {
     );
     let slot = &publication.slot;
     let links = [slot.prev_link.0.to_be_bytes(), slot.link.0.to_be_bytes()];
-    let is_inline = publication.envelope.len() <= INLINE_BYTES_MAX;
-    let (header, follows) = if is_inline {
-        (encode_slot(slot), publication.envelope.len())
+    let sent = publication.sent();
+    let header = if sent.is_some() {
+        encode_slot(slot)
     } else {
-        (encode_notice(slot), 0)
+        encode_notice(slot)
     };
-    let length = encode_length(header.len() + follows);
+    let length = encode_length(header.len() + sent.map_or(0, Bytes::len));
+    // What is sent as it is stored is handed over once, and joined there.
+    let traced = publication.traced.as_ref();
+    let traced = traced.filter(|traced| sent == Some(*traced));
+    let is_inline = sent.is_some() && traced.is_none();
+    let follows = traced.map_or(&[][..], |traced| traced);
     call.arg(slot.position.sequence.0)
         .arg(links.as_flattened())
         .arg(publication.key.as_str())
         .arg(publication.key.bucket(BUCKETS_MAX))
         .arg(publication.sequence.0)
         .arg(&publication.envelope[..])
-        .arg([&length[..], &header].concat())
+        .arg([&length[..], &header, follows].concat())
         .arg(u8::from(is_inline));
 }
 

@@ -17,6 +17,7 @@ macro_rules! contract {
         behaviours! { $open;
             publish::published_change_is_stored_logged_and_sent
             publish::publish_keeps_the_highest_sequence_per_key
+            publish::trace_context_is_sent_and_not_stored
             publish::publications_of_one_call_take_effect_in_order
             publish::each_of_one_call_is_judged_by_itself
             publish::call_that_fills_holes_advances_in_its_midst

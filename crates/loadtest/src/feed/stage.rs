@@ -107,6 +107,7 @@ pub(super) fn change(number: u64, document: u64) -> Publication {
         sequence: Sequence(number),
         key: key(&id(document)),
         envelope: post(document, number),
+        traced: None,
     }
 }
 

@@ -150,5 +150,6 @@ fn change(sequence: u64, documents: u64) -> Publication {
         sequence: Sequence(sequence),
         key,
         envelope,
+        traced: None,
     }
 }

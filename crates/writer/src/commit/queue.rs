@@ -10,6 +10,7 @@ use std::{
 };
 
 use shared::Representation;
+use telemetry::Span;
 use tokio::{
     sync::{Notify, oneshot},
     time::{Instant, timeout_at},
@@ -23,6 +24,10 @@ use crate::store::{Action, BATCH_MAX, Mutation, Outcome, Retry};
 pub(super) struct Queued {
     pub(super) mutation: Mutation,
     pub(super) representations: Vec<Representation>,
+    /// The request that asks for it, if that is traced.
+    pub(super) request: Span,
+    /// Its commit, once that has begun.
+    pub(super) step: Span,
     pub(super) answer: oneshot::Sender<Result<Outcome, WriteError>>,
 }
 

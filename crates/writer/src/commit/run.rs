@@ -3,10 +3,16 @@
 use std::{iter::zip, sync::Arc};
 
 use shared::Change;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
-use super::{CommitCounters, CommittedChange, Shared, WriteError, queue::Queued};
+use super::{CommitCounters, CommittedChange, Shared, WriteError, queue::Queued, steps};
 use crate::store::{Action, Batch, Mutation, Outcome, Store, StoreError};
+
+/// The way back to a caller.
+type Answer = oneshot::Sender<Result<Outcome, WriteError>>;
 
 /// Takes what is queued, commits it and answers; see [`super::Committer`]. Dropping it refuses what
 /// is queued.
@@ -50,6 +56,7 @@ impl CommitLoop {
         let mut parts = vec![batch];
         while let Some(mut part) = parts.pop() {
             let begun = Instant::now();
+            steps::begin(&mut part, self.store.system());
             let committed = self.commit_part(&part).await;
             let took = begun.elapsed();
             self.shared.counters.latency.record(took);
@@ -59,6 +66,7 @@ impl CommitLoop {
                     self.succeed(part, batch);
                 }
                 Err(StoreError::Refused(_)) if part.len() > 1 => {
+                    steps::fail(&part, "one of the batch was refused");
                     let second = part.split_off(part.len() / 2);
                     parts.push(second);
                     parts.push(part);
@@ -91,12 +99,11 @@ impl CommitLoop {
         let mut answers = Vec::with_capacity(part.len());
         for (queued, outcome) in zip(part, batch.outcomes) {
             replayed += usize::from(matches!(outcome, Outcome::Replayed(_)));
-            changes.extend(committed_change(
-                queued.mutation,
-                queued.representations,
-                &outcome,
-            ));
-            answers.push((queued.answer, outcome));
+            let slot = outcome.committed().map(|committed| committed.slot);
+            steps::succeed(&queued.step, slot);
+            let (answer, change) = committed_change(queued, &outcome);
+            changes.extend(change);
+            answers.push((answer, outcome));
         }
         CommitCounters::add(&counters.changes, changes.len());
         CommitCounters::add(&counters.replayed, replayed);
@@ -119,21 +126,28 @@ impl CommitLoop {
     /// Logged here, once for all that wait: none of them can know more.
     fn fail(&self, part: Vec<Queued>, error: &StoreError) {
         let counters = &self.shared.counters;
-        let (counter, answer) = match error {
-            StoreError::Refused(_) => (&counters.refused, WriteError::Refused),
-            StoreError::CommitUnknown(_) => (&counters.unknown, WriteError::CommitUnknown),
+        let (counter, answer, how) = match error {
+            StoreError::Refused(_) => (&counters.refused, WriteError::Refused, "refused"),
+            StoreError::CommitUnknown(_) => {
+                (&counters.unknown, WriteError::CommitUnknown, "unknown")
+            }
             StoreError::Unavailable { .. }
             | StoreError::Unsuitable(_)
             | StoreError::Migrate(_)
-            | StoreError::Unexpected(_) => (&counters.failed, WriteError::Unavailable),
+            | StoreError::Unexpected(_) => {
+                (&counters.failed, WriteError::Unavailable, "unavailable")
+            }
         };
         CommitCounters::add(counter, part.len());
-        tracing::error!(
-            error = %error,
-            cause = std::error::Error::source(error).map(tracing::field::display),
-            mutations = part.len(),
-            "a batch was not committed"
-        );
+        steps::first(&part).within(|| {
+            tracing::error!(
+                error = %error,
+                cause = std::error::Error::source(error).map(tracing::field::display),
+                mutations = part.len(),
+                "a batch was not committed"
+            );
+        });
+        steps::fail(&part, how);
         for queued in part {
             answer_if_awaited(queued.answer.send(Err(answer)));
         }
@@ -149,24 +163,30 @@ impl Drop for CommitLoop {
     }
 }
 
-fn committed_change(
-    mutation: Mutation,
-    representations: Vec<shared::Representation>,
-    outcome: &Outcome,
-) -> Option<CommittedChange> {
-    let committed = outcome.committed()?;
-    let (change, expires_at) = match mutation.action {
-        Action::Put { expires_at, .. } => (Change::Put(representations), expires_at),
-        Action::Delete => (Change::Delete, None),
-    };
-    Some(CommittedChange {
-        key: mutation.key,
-        slot: committed.slot,
-        version: committed.version,
-        updated_at: committed.updated_at,
-        expires_at,
-        change,
-    })
+fn committed_change(queued: Queued, outcome: &Outcome) -> (Answer, Option<CommittedChange>) {
+    let Queued {
+        mutation,
+        representations,
+        step,
+        answer,
+        request: _,
+    } = queued;
+    let change = outcome.committed().map(|committed| {
+        let (change, expires_at) = match mutation.action {
+            Action::Put { expires_at, .. } => (Change::Put(representations), expires_at),
+            Action::Delete => (Change::Delete, None),
+        };
+        CommittedChange {
+            key: mutation.key,
+            slot: committed.slot,
+            version: committed.version,
+            updated_at: committed.updated_at,
+            expires_at,
+            change,
+            step,
+        }
+    });
+    (answer, change)
 }
 
 /// A caller that has given up needs no answer.

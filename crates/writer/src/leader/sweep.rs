@@ -67,6 +67,7 @@ impl Leader {
                 sequence: encoded.sequence,
                 key: encoded.key,
                 envelope: encoded.envelope,
+                traced: None,
             })
             .collect())
     }

@@ -142,6 +142,10 @@ async fn check_schema(connection: &mut PgConnection) -> Result<(), StoreError> {
 
 #[async_trait]
 impl Store for PostgresStore {
+    fn system(&self) -> &'static str {
+        "postgresql"
+    }
+
     async fn commit(&self, known: Option<Tip>, batch: &[Mutation]) -> Result<Batch, StoreError> {
         commit::commit(self, known, batch).await
     }

@@ -114,6 +114,10 @@ fn lock(directory: &Path) -> Result<File, StoreError> {
 
 #[async_trait]
 impl Store for SqliteStore {
+    fn system(&self) -> &'static str {
+        "sqlite"
+    }
+
     async fn commit(&self, known: Option<Tip>, batch: &[Mutation]) -> Result<Batch, StoreError> {
         commit::commit(&self.writer, known, batch).await
     }

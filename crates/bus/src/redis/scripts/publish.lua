@@ -7,8 +7,8 @@
 --       6 slots per segment, 7 slots that pending reaches ahead, 8 slots advanced at most,
 --       9 header of a batch, 10 the command that sends a message, then for each change its slot,
 --       its prev_link and link, its key, the key's bucket among 65,536, its sequence, its envelope,
---       the length and the header of its message, '1' if the envelope follows that header in the
---       message
+--       the length and the header of its message and whatever of it is not stored, '1' if the
+--       envelope follows that in the message
 -- Gives for each change published_through after it as an integer, or a word; one word for all
 -- where nothing could be judged.
 local FIRST, STEP = 11, 8

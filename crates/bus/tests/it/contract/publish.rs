@@ -1,8 +1,8 @@
 //! What publishing does.
 
 use bus::{
-    PublishOutcome, Refusal,
-    limits::{ADVANCE_MAX, PENDING_MAX},
+    Publication, PublishOutcome, Refusal,
+    limits::{ADVANCE_MAX, INLINE_BYTES_MAX, PENDING_MAX},
 };
 use shared::{Link, Position, Sequence, Slot, limits::NUMBER_MAX};
 use testkit::builders::{EPOCH, envelope, link, slot};
@@ -25,6 +25,50 @@ pub(crate) async fn published_change_is_stored_logged_and_sent(bus: Subject) {
     assert_eq!(next_delivery(&mut feed).await, (slot(1), expected));
     let meta = bus.meta().await;
     assert_eq!((meta.published_through, meta.tip), (Sequence(1), link(1)));
+}
+
+pub(crate) async fn trace_context_is_sent_and_not_stored(bus: Subject) {
+    let build = bus.complete_at(0).await;
+    let mut feed = bus.subscribe().await;
+    let traced = |number, id: &str, content: &[u8]| {
+        let plain = envelope().key(id).sequence(number).put(content);
+        Publication {
+            traced: Some(plain.clone().traced().encode()),
+            ..publication(slot(number), &plain)
+        }
+    };
+    // One alone, one among others, and one that only its context makes too large for the feed.
+    let room = INLINE_BYTES_MAX - envelope().key("d").put(b"").encode().len();
+    let large = traced(4, "d", &vec![b' '; room]);
+    let calls = [
+        vec![traced(1, "a", b"1")],
+        vec![change(2, "b"), traced(3, "c", b"3"), large],
+    ];
+    let mut outcomes = Vec::new();
+    for call in &calls {
+        outcomes.extend(bus.publish_all(build, call).await);
+    }
+    assert_eq!(outcomes, [1, 2, 3, 4].map(published));
+    for (number, id, is_traced) in [
+        (1, "a", true),
+        (2, "b", false),
+        (3, "c", true),
+        (4, "d", false),
+    ] {
+        let (filled, sent) = next_delivery(&mut feed).await;
+        assert_eq!(filled, slot(number));
+        assert_eq!(!sent.extensions.is_empty(), is_traced, "{id}");
+        let stored = bus.held(id).await.expect("it is stored");
+        assert_eq!(stored.extensions, []);
+        assert_eq!((stored.change, stored.link), (sent.change, sent.link));
+    }
+    let replayed = bus.replay(0).await.deliveries;
+    let envelopes = replayed.into_iter().map(|one| one.envelope);
+    assert!(
+        envelopes
+            .map(Result::unwrap)
+            .all(|one| one.extensions.is_empty())
+    );
 }
 
 pub(crate) async fn publish_keeps_the_highest_sequence_per_key(bus: Subject) {

@@ -154,6 +154,7 @@ pub(crate) fn publication(slot: Slot, envelope: &EnvelopeBuilder) -> Publication
         sequence: envelope.position.sequence,
         key: envelope.key,
         envelope: frame,
+        traced: None,
     }
 }
 

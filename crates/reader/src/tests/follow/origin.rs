@@ -124,6 +124,7 @@ impl Origin {
             sequence,
             key: builders::key(id),
             envelope: change.encode(),
+            traced: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! When a batch leaves. Time is paused: it goes on by itself where all wait.
 
 use std::time::Duration;
+use telemetry::Span;
 
 use bytes::Bytes;
 use shared::{ContentCoding, Representation, ResourceKey};
@@ -33,6 +34,8 @@ fn try_push(queue: &Queue, number: usize, octets: Bytes) -> Result<Answer, Write
             retry: None,
         },
         representations: vec![Representation::of(ContentCoding::Identity, octets)],
+        request: Span::none(),
+        step: Span::none(),
         answer,
     })?;
     Ok(answered)

@@ -113,6 +113,7 @@ impl Live {
                 shared::ContentCoding::Identity,
                 bytes::Bytes::from_static(b"{}"),
             )]),
+            step: telemetry::Span::none(),
         };
         self.sink.send(vec![change]).await.unwrap();
     }
