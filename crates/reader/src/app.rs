@@ -13,6 +13,7 @@ use service::{
     Lifecycle,
     server::{Handover, Limits, ReusePort, Server, bind},
 };
+use telemetry::Head;
 use tokio::{runtime, task::JoinSet};
 
 use crate::{
@@ -211,7 +212,8 @@ impl App {
         )
         .reaching(parts.reached.clone())
         .sampling(parts.uncommon_hot.clone())
-        .fetching(parts.fetcher.clone());
+        .fetching(parts.fetcher.clone())
+        .tracing(Head::of_process());
         let handover = Handover::default();
         let (mut threads, mut wakers) = (Vec::new(), Vec::new());
         for (index, listener) in self.lanes.iter().enumerate() {

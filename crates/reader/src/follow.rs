@@ -10,6 +10,7 @@ mod local;
 mod propagation;
 mod scrub;
 mod slot;
+mod traced;
 mod writer;
 
 use std::{sync::Arc, time::Duration};

@@ -5,7 +5,7 @@
 //! answers those of a buffer, [`compose`] writes the octets, [`turn`] is one connection's turn,
 //! [`serving`] the loop. Connections on which anything else turns up are left to the server, which
 //! speaks all of HTTP, on threads of its own; they do not come back. Those that ask for what is not in
-//! memory wait in the lane ([`parking`]).
+//! memory wait in the lane ([`parking`]). A few reads are traced ([`traced`]).
 
 pub(crate) mod answering;
 mod clock;
@@ -17,6 +17,7 @@ mod parking;
 pub(crate) mod request;
 pub(crate) mod sections;
 mod serving;
+mod traced;
 mod turn;
 
 use std::{

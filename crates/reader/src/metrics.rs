@@ -97,6 +97,7 @@ pub(crate) fn metrics(measured: Measured) -> Metrics {
         },
     );
     connections.register(&mut metrics, connections_max);
+    telemetry::trace::register(&mut metrics);
     register_feed(&mut metrics, &status);
     register_catalog(&mut metrics, &status);
     register_local(&mut metrics, &status, &local);

@@ -6,7 +6,7 @@ use shared::{Change, Envelope, Position};
 use tokio::time::{Instant, sleep};
 use tracing::{debug, info, warn};
 
-use super::{Driver, hydration, scrub};
+use super::{Driver, hydration, scrub, traced};
 use crate::{
     catalog::{Applied, CatalogWriter, Hydration},
     replica::{Effect, Input, Source},
@@ -17,6 +17,9 @@ impl Driver {
         for effect in effects.drain(..) {
             self.overtake_fetches(&effect);
             match effect {
+                Effect::Apply(envelope, None) if !envelope.extensions.is_empty() => {
+                    traced::apply(&mut self.following, &envelope);
+                }
                 Effect::Apply(envelope, seen_by) => {
                     let applied = self.following.catalog.apply(&envelope, seen_by);
                     if seen_by.is_none() && applied == Applied::Newer {

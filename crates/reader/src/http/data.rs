@@ -12,13 +12,15 @@ use std::{convert::Infallible, fmt, future, sync::Arc};
 
 use axum::body::Body;
 use futures_util::future::Either;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header, request};
 use http_body_util::Full;
 use service::{
     Kind, Problem,
     target::{self, Parts},
+    traces,
 };
 use shared::ResourceKey;
+use telemetry::{Head, Origin};
 use tower::{Service, service_fn};
 
 use super::{
@@ -55,6 +57,7 @@ pub struct DataPlane {
     reached: Reached,
     /// None where the set is always whole.
     fetcher: Option<Fetcher>,
+    head: Head,
     repeated: Arc<Repeated>,
 }
 
@@ -109,6 +112,7 @@ impl DataPlane {
             hot: HotKeys::default(),
             reached: reached::reached().1,
             fetcher: None,
+            head: Head::OFF,
             repeated: Arc::new(Repeated {
                 absent: problem_response(absent),
                 not_ready: problem_response(not_ready),
@@ -135,6 +139,12 @@ impl DataPlane {
     pub fn fetching(self, fetcher: Fetcher) -> Self {
         let fetcher = Some(fetcher);
         Self { fetcher, ..self }
+    }
+
+    /// The same plane, of which some reads are traced: as this decides.
+    #[must_use]
+    pub fn tracing(self, head: Head) -> Self {
+        Self { head, ..self }
     }
 
     /// Answers one request that bears `Pressrun-At-Least`: as [`Self::answer`], but not before the
@@ -300,6 +310,11 @@ impl DataPlane {
         &self.reached
     }
 
+    /// Which reads are traced.
+    pub(crate) const fn head(&self) -> Head {
+        self.head
+    }
+
     /// Where this plane reads.
     pub(crate) fn catalog(&self) -> &Catalog {
         &self.catalog
@@ -401,8 +416,19 @@ fn document_segments(path: &str) -> Option<(&str, &str)> {
     (!id.contains('/')).then_some((collection, id))
 }
 
-/// The data plane as a service. It answers at once, unless a request bears `Pressrun-At-Least` or
-/// is for what is not in memory. A router would box each request's future and content, and copy the plane.
+/// What answers a document, as the conventions write it.
+pub(crate) fn route_template(path: &str) -> Option<&'static str> {
+    match path {
+        "/post" => Some("/post"),
+        "/health" => Some("/health"),
+        _ => document_segments(path).map(|_segments| "/v1/{collection}/{id}"),
+    }
+}
+
+/// The data plane as a service.
+///
+/// It answers at once, unless a request bears `Pressrun-At-Least`, is for what is not in memory, or is
+/// traced. A router would box each request's future and content, and copy the plane.
 pub fn service(
     plane: DataPlane,
 ) -> impl Service<Request<Body>, Response = DataResponse, Error = Infallible, Future: Send>
@@ -411,24 +437,44 @@ pub fn service(
 + 'static {
     let plane = Arc::new(plane);
     service_fn(move |request: Request<Body>| {
-        if request.headers().contains_key(&AT_LEAST) {
-            let plane = Arc::clone(&plane);
-            // Boxed, so that reads that do not wait are not the larger for it.
-            return Either::Left(Box::pin(async move {
-                let (request, _content) = request.into_parts();
-                let (method, uri, headers) = (&request.method, &request.uri, &request.headers);
-                Ok(plane.answer_at_least(method, uri, headers).await)
-            }));
-        }
         let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-        if let Ok(response) = plane.answer_at_once(method, uri, headers) {
-            return Either::Right(Either::Left(future::ready(Ok(response))));
+        let origin = traces::decide(plane.head, headers);
+        if origin.is_none()
+            && !headers.contains_key(&AT_LEAST)
+            && let Ok(response) = plane.answer_at_once(method, uri, headers)
+        {
+            return Either::Right(future::ready(Ok(response)));
         }
         let plane = Arc::clone(&plane);
-        Either::Right(Either::Right(Box::pin(async move {
-            let (request, _content) = request.into_parts();
-            let (method, uri, headers) = (&request.method, &request.uri, &request.headers);
-            Ok(plane.answer_fetching(method, uri, headers).await)
-        })))
+        // Boxed, so that reads that do not wait are not the larger for it.
+        Either::Left(Box::pin(async move {
+            let response = match origin {
+                None => answer_in_time(&plane, &request.into_parts().0).await,
+                Some(origin) => answer_traced(&plane, &request.into_parts().0, origin).await,
+            };
+            Ok(response)
+        }))
     })
+}
+
+async fn answer_in_time(plane: &DataPlane, request: &request::Parts) -> DataResponse {
+    let (method, uri, headers) = (&request.method, &request.uri, &request.headers);
+    if headers.contains_key(&AT_LEAST) {
+        plane.answer_at_least(method, uri, headers).await
+    } else {
+        plane.answer_fetching(method, uri, headers).await
+    }
+}
+
+async fn answer_traced(
+    plane: &DataPlane,
+    request: &request::Parts,
+    origin: Origin,
+) -> DataResponse {
+    let (method, uri) = (&request.method, &request.uri);
+    let route = route_template(uri.path());
+    let span = traces::Asked::new(method, uri, request.version, route).begin(origin);
+    let response = span.clone().around(answer_in_time(plane, request)).await;
+    traces::answered(&span, response.status().as_u16());
+    response
 }

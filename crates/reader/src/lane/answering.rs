@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shared::{Position, ResourceKey};
+use telemetry::{Countdown, Head};
 
 use super::{
     LaneCounts,
@@ -31,24 +32,27 @@ const OUT_BYTES_MAX: usize = 64 * 1024;
 /// Answers plain requests from the catalog. Each lane has one.
 #[derive(Debug)]
 pub(crate) struct Answering {
-    reached: Reached,
+    pub(super) reached: Reached,
     sections: Sections,
-    answers: Answers,
+    pub(super) answers: Answers,
     counters: Arc<ReadCounters>,
+    head: Head,
+    /// To the next read that is traced.
+    pub(super) countdown: Countdown,
 }
 
 /// What answers are made of and where they go.
 #[derive(Debug)]
-struct Answers {
+pub(super) struct Answers {
     catalog: Catalog,
     composer: Composer,
     /// This lane's own, told to the admin plane by [`Answering::publish_counts`].
     counts: ReadCounts,
     sampler: Sampler,
     /// Used again with each call.
-    out: Vec<u8>,
+    pub(super) out: Vec<u8>,
     /// What became of the fetch that the next request has waited for.
-    fetched: Option<Fetched>,
+    pub(super) fetched: Option<Fetched>,
     unknown: Option<ResourceKey>,
 }
 
@@ -97,6 +101,8 @@ impl Answering {
                 unknown: None,
             },
             counters: counts.reads,
+            head: plane.head(),
+            countdown: plane.head().countdown(),
         }
     }
 
@@ -108,6 +114,12 @@ impl Answering {
     /// Tells the admin plane of everything counted so far.
     pub(crate) fn publish_counts(&self) {
         self.counters.publish(&self.answers.counts);
+    }
+
+    /// Whether a section lies at `place`.
+    #[cfg(test)]
+    pub(crate) fn knows(&self, place: Place, section: &[u8]) -> bool {
+        self.sections.known(place, section).is_some()
     }
 
     /// The document at which [`Stop::Unknown`] stopped.
@@ -167,6 +179,9 @@ impl Answering {
     }
 
     fn answer_first(&mut self, octets: &[u8], place: &mut Place) -> First {
+        if self.countdown.is_due() {
+            return self.answer_chosen(octets);
+        }
         let line = line::usual(octets);
         if let Some(UsualLine {
             collection,
@@ -188,6 +203,11 @@ impl Answering {
             Front::Partial => return First::Partial,
             Front::Other => return First::Other,
         };
+        if let Some(field) = plain.fields.traceparent
+            && self.head.is_asked_by(field)
+        {
+            return self.answer_traced(octets, &plain, len);
+        }
         if let Some(line) = line {
             let section = &octets[line.len..len];
             self.sections.keep(section, &plain.fields, place);
@@ -204,7 +224,7 @@ impl Answering {
 }
 
 /// What came of the request at the front.
-enum First {
+pub(super) enum First {
     /// It had so many octets. The content is to be sent after what was written.
     Answered(usize, Option<LeftContent>),
     Partial,
@@ -214,10 +234,10 @@ enum First {
 }
 
 /// The document is not in memory.
-struct Unknown;
+pub(super) struct Unknown;
 
 /// Reads that have to wait, or ask for no position, are not for a lane.
-fn has_reached(reached: &Reached, fields: &Fields<'_>) -> bool {
+pub(super) fn has_reached(reached: &Reached, fields: &Fields<'_>) -> bool {
     let Some(field) = fields.at_least else {
         return true;
     };
@@ -227,7 +247,7 @@ fn has_reached(reached: &Reached, fields: &Fields<'_>) -> bool {
 }
 
 impl Answers {
-    fn write<'a>(
+    pub(super) fn write<'a>(
         &mut self,
         key: impl Into<KeyRef<'a>>,
         is_head: bool,

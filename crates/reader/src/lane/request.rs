@@ -41,6 +41,8 @@ pub(crate) struct Fields<'a> {
     pub(crate) preferences: Preferences,
     pub(crate) if_none_match: Option<&'a [u8]>,
     pub(crate) at_least: Option<&'a [u8]>,
+    /// Only of a section that was just read; see [`super::traced`].
+    pub(crate) traceparent: Option<&'a [u8]>,
 }
 
 /// Reads the request at the front of `octets`.
@@ -79,12 +81,14 @@ fn plain<'a>(request: &Request<'_, 'a>) -> Option<Plain<'a>> {
 fn fields<'a>(section: &[Header<'a>]) -> Option<Fields<'a>> {
     let (mut host, mut accept_encoding) = (None, None);
     let (mut if_none_match, mut at_least) = (None, None);
+    let mut traceparent = None;
     for field in section {
         let slot = match Field::of(field.name) {
             Field::Host => &mut host,
             Field::AcceptEncoding => &mut accept_encoding,
             Field::IfNoneMatch => &mut if_none_match,
             Field::AtLeast => &mut at_least,
+            Field::Traceparent => &mut traceparent,
             Field::Connection if field.value.eq_ignore_ascii_case(b"keep-alive") => continue,
             Field::Connection | Field::Framing => return None,
             Field::Ignored => continue,
@@ -97,6 +101,7 @@ fn fields<'a>(section: &[Header<'a>]) -> Option<Fields<'a>> {
         preferences: Preferences::parse(accept_encoding),
         if_none_match,
         at_least,
+        traceparent,
     })
 }
 
@@ -120,6 +125,7 @@ enum Field {
     AcceptEncoding,
     IfNoneMatch,
     AtLeast,
+    Traceparent,
     Connection,
     /// Speaks of content, or asks for another protocol.
     Framing,
@@ -135,6 +141,7 @@ impl Field {
             6 if is("expect") => Self::Framing,
             7 if is("upgrade") || is("trailer") => Self::Framing,
             10 if is("connection") => Self::Connection,
+            11 if is("traceparent") => Self::Traceparent,
             13 if is("if-none-match") => Self::IfNoneMatch,
             14 if is("content-length") => Self::Framing,
             15 if is("accept-encoding") => Self::AcceptEncoding,

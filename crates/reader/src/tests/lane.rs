@@ -10,6 +10,7 @@ mod pipeline;
 mod request;
 mod sections;
 mod slow;
+mod traced;
 
 use std::{
     io::{ErrorKind, Read, Write},

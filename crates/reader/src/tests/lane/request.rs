@@ -34,13 +34,14 @@ fn target_names_the_document() {
 fn fields_are_found_whatever_their_case() {
     let request = "HEAD /post?id=a HTTP/1.1\r\nhOST: x\r\nACCEPT-ENCODING:  br \r\n\
         if-none-match: \"t\"\r\nPressrun-At-Least: 1.2\r\nConnection: Keep-Alive\r\n\
-        Cookie: a\r\nCookie: b\r\nRange: bytes=0-1\r\n\r\n";
+        TraceParent: 00-a-b-01\r\nCookie: a\r\nCookie: b\r\nRange: bytes=0-1\r\n\r\n";
     let (plain, _) = plain(request);
     assert!(plain.is_head);
     let expected = Fields {
         preferences: Preferences::parse([&b"br"[..]]),
         if_none_match: Some(b"\"t\""),
         at_least: Some(b"1.2"),
+        traceparent: Some(b"00-a-b-01"),
     };
     assert_eq!(plain.fields, expected);
 }
@@ -101,6 +102,7 @@ fn everything_else_is_left_to_the_server() {
             "If-None-Match: \"a\"\r\nIf-None-Match: \"b\"",
             "Accept-Encoding: br\r\nAccept-Encoding: gzip",
             "Pressrun-At-Least: 1.1\r\nPressrun-At-Least: 1.1",
+            "traceparent: a\r\ntraceparent: a",
             "X: a\r\n folded",
             "X: a\0b",
         ]
