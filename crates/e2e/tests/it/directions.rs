@@ -52,8 +52,9 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("redis*", &["bus", "testkit"]),
     ("quick_cache", &["reader"]),
     ("async-compression", &["writer"]),
-    ("opentelemetry*", &["telemetry"]),
-    ("tracing-opentelemetry", &["telemetry"]),
+    // A test stands for the collector.
+    ("opentelemetry*", &["telemetry", "e2e"]),
+    ("tracing-opentelemetry", &[]),
 ];
 
 /// All that the wire is built from: no runtime, no HTTP, no client of anything.

@@ -28,6 +28,7 @@ mod redis_loss;
 mod restore;
 mod retries;
 mod secured;
+mod traces;
 mod truth;
 mod verify;
 mod watched;
