@@ -203,7 +203,7 @@ impl Answering {
             Front::Partial => return First::Partial,
             Front::Other => return First::Other,
         };
-        if let Some(field) = plain.fields.traceparent
+        if let Some(field) = plain.traceparent
             && self.head.is_asked_by(field)
         {
             return self.answer_traced(octets, &plain, len);

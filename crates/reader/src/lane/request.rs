@@ -33,6 +33,8 @@ pub(crate) struct Plain<'a> {
     pub(crate) is_head: bool,
     pub(crate) key: Parts<'a>,
     pub(crate) fields: Fields<'a>,
+    /// No part of what is remembered of a section; see [`super::traced`].
+    pub(crate) traceparent: Option<&'a [u8]>,
 }
 
 /// What its header section says.
@@ -41,8 +43,6 @@ pub(crate) struct Fields<'a> {
     pub(crate) preferences: Preferences,
     pub(crate) if_none_match: Option<&'a [u8]>,
     pub(crate) at_least: Option<&'a [u8]>,
-    /// Only of a section that was just read; see [`super::traced`].
-    pub(crate) traceparent: Option<&'a [u8]>,
 }
 
 /// Reads the request at the front of `octets`.
@@ -71,14 +71,17 @@ fn plain<'a>(request: &Request<'_, 'a>) -> Option<Plain<'a>> {
     if request.version != Some(1) {
         return None;
     }
+    let key = key(request.path?)?;
+    let (fields, traceparent) = fields(request.headers)?;
     Some(Plain {
         is_head,
-        key: key(request.path?)?,
-        fields: fields(request.headers)?,
+        key,
+        fields,
+        traceparent,
     })
 }
 
-fn fields<'a>(section: &[Header<'a>]) -> Option<Fields<'a>> {
+fn fields<'a>(section: &[Header<'a>]) -> Option<(Fields<'a>, Option<&'a [u8]>)> {
     let (mut host, mut accept_encoding) = (None, None);
     let (mut if_none_match, mut at_least) = (None, None);
     let mut traceparent = None;
@@ -97,12 +100,13 @@ fn fields<'a>(section: &[Header<'a>]) -> Option<Fields<'a>> {
             return None;
         }
     }
-    host.map(|_any| Fields {
+    host?;
+    let fields = Fields {
         preferences: Preferences::parse(accept_encoding),
         if_none_match,
         at_least,
-        traceparent,
-    })
+    };
+    Some((fields, traceparent))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

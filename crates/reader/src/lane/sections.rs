@@ -85,8 +85,6 @@ impl Section {
             preferences: self.preferences,
             if_none_match: value(&self.if_none_match),
             at_least: value(&self.at_least),
-            // One that asks for a trace is not kept.
-            traceparent: None,
         }
     }
 }

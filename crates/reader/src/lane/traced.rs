@@ -45,7 +45,7 @@ impl Answering {
         let Ok(content) = self.answers.write(key, plain.is_head, &plain.fields) else {
             return First::Unknown;
         };
-        if let Some(origin) = Head::with_ratio(1.0).decide(plain.fields.traceparent) {
+        if let Some(origin) = Head::with_ratio(1.0).decide(plain.traceparent) {
             let asked = asked(octets, plain);
             let span = Span::begun_before(begun.elapsed(), origin, Kind::Server, asked.name());
             asked.describe(&span);
