@@ -30,16 +30,27 @@ const DOCUMENTS: u64 = 1000;
 /// Requests on each connection before anything is counted, and then in each count.
 const ROUNDS: u64 = 50;
 
+/// A reader that sends traces, of none of these requests. Nobody need be there to take them.
+const TRACES_ON: &[&str] = &[
+    "--otel-exporter-otlp-endpoint=http://127.0.0.1:9",
+    "--otel-traces-sampler-arg=0",
+];
+
+/// By how much a request may cost more instructions where traces are on.
+const TRACES_SHARE_MAX: f64 = 0.02;
+
 /// Counts, says what was counted, and whether all of it is within the budget.
 ///
 /// # Errors
-/// Something costs more than its budget; a tool is missing; or two counts differ.
+/// Something costs more than its budget, or more than a fiftieth more because traces are on; a tool
+/// is missing; or two counts differ.
 pub(crate) async fn hold(config: &Config, file: &Path) -> Result<(), BoxError> {
     let limits = Limits::read(file)?;
     let launcher = Launcher::new(&config.binaries)?;
     let redis = RedisServer::start().await;
     let mut source = Source::start(&redis.url(), DOCUMENTS, None).await?;
-    let (instructions, allocations) = executed(&launcher, &redis.url()).await?;
+    let (instructions, allocations) = executed(&launcher, &redis.url(), &[]).await?;
+    let (traced, _) = executed(&launcher, &redis.url(), TRACES_ON).await?;
     let (system_calls, waits) = asked_of_kernel(&launcher, &redis.url()).await?;
     source.check()?;
     let costs = Costs {
@@ -49,14 +60,34 @@ pub(crate) async fn hold(config: &Config, file: &Path) -> Result<(), BoxError> {
         waits,
     };
     say(&limits.table(&costs));
-    limits.check(&costs)
+    limits.check(&costs)?;
+    check_traces(instructions, traced)
+}
+
+/// # Errors
+/// With traces on, and no request traced, one costs noticeably more.
+fn check_traces(without: f64, with: f64) -> Result<(), BoxError> {
+    let share = with / without - 1.0;
+    say(&format!(
+        "with traces on, at a ratio of 0: {with:.2} instructions, {:+.2} %",
+        share * 100.0
+    ));
+    if share <= TRACES_SHARE_MAX {
+        Ok(())
+    } else {
+        Err(format!("traces cost more than {} %", TRACES_SHARE_MAX * 100.0).into())
+    }
 }
 
 /// Instructions of user code and allocations, for each request.
-async fn executed(launcher: &Launcher, redis: &str) -> Result<(f64, f64), BoxError> {
+async fn executed(
+    launcher: &Launcher,
+    redis: &str,
+    options: &[&str],
+) -> Result<(f64, f64), BoxError> {
     let out = launcher.directory().join("callgrind");
     let reader = launcher
-        .reader(&callgrind::command(&out)?, redis, &[])
+        .reader(&callgrind::command(&out)?, redis, options)
         .await?;
     let pid = reader.pid()?;
     let client = ask(&reader).await?;
