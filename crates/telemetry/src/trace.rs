@@ -46,6 +46,7 @@ pub fn register(metrics: &mut Metrics) {
     metrics.area("traces").counters_by(
         "spans",
         "Spans by what became of them",
+        None,
         "outcome",
         SpanCounts::OUTCOMES,
         |index| installed().map_or(0, |installed| installed.counts.get(index)),

@@ -9,6 +9,7 @@ use super::{documents, get};
 use crate::{
     http::data::DataPlane,
     lane::{
+        LaneCounts,
         answering::{Answering, Stop},
         sections::Place,
     },
@@ -20,7 +21,7 @@ fn answering(head: Head) -> Answering {
     let (catalog, _writer) = documents();
     let cache_control = HeaderValue::from_static("no-cache");
     let plane = DataPlane::new(catalog, cache_control, Arc::new(|| false), Arc::default());
-    let mut answering = Answering::new(&plane.tracing(head), Arc::default());
+    let mut answering = Answering::new(&plane.tracing(head), LaneCounts::default());
     answering.set_date("Sat, 21 Nov 2026 12:00:00 GMT");
     answering
 }
