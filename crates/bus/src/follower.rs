@@ -6,15 +6,21 @@ use tokio::sync::mpsc;
 
 use crate::{Build, BusError, Meta, Subscription};
 
-/// One bucket of a snapshot.
+/// One bucket of a snapshot, or a part of one.
+///
+/// A bucket may be far larger than what a reader has room for: documents are up to 4 MiB each, and
+/// a set that has just been filled has too few buckets for a while. So one of more than some 256 KiB
+/// comes as parts, and whether all of them stand is told with the last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BucketRead {
+    /// Some envelopes and tombstones of it. More follows, [`Self::Intact`] or [`Self::Lost`] last.
+    /// They may share one allocation: whoever keeps one for long copies its octets.
+    Part(Vec<Envelope>),
     /// The bucket bears the mark of the build asked for.
     Intact {
-        /// Every envelope and tombstone in it. They may share one allocation: whoever keeps one
-        /// for long copies its octets.
+        /// Every envelope and tombstone in it that no part had; as for those.
         envelopes: Vec<Envelope>,
-        /// How many values could not be decoded; those documents are missing from `envelopes`.
+        /// How many values could not be decoded, in all of it; those documents are missing.
         undecodable: usize,
     },
     /// The bucket lacks that mark: it was lost, or belongs to another build.
@@ -54,8 +60,8 @@ pub trait SnapshotReader: Send + std::fmt::Debug {
     /// The bus is away.
     async fn meta(&mut self) -> Result<Option<Meta>, BusError>;
 
-    /// Reads the buckets asked for, in that order and some ahead, and hands each over as soon as it
-    /// is decoded. Waits while `sink` is full, and ends early, unsuccessfully, once nobody takes
+    /// Reads the buckets asked for, in that order and some ahead, and hands over what is decoded of
+    /// each, in parts where it is large. Waits while `sink` is full, and ends early, unsuccessfully, once nobody takes
     /// from it any more.
     ///
     /// # Errors
@@ -67,7 +73,7 @@ pub trait SnapshotReader: Send + std::fmt::Debug {
         sink: mpsc::Sender<BucketRead>,
     ) -> Result<(), BusError>;
 
-    /// The buckets asked for, in that order, all at once.
+    /// The buckets asked for, in that order, each whole, all at once.
     ///
     /// # Errors
     /// The bus is away.
@@ -77,12 +83,41 @@ pub trait SnapshotReader: Send + std::fmt::Debug {
         indexes: &[u32],
     ) -> Result<Vec<BucketRead>, BusError> {
         let (sink, mut read) = mpsc::channel(indexes.len().max(1));
-        self.each_bucket(build, indexes.to_vec(), sink).await?;
-        let mut buckets = Vec::with_capacity(indexes.len());
-        while let Ok(bucket) = read.try_recv() {
-            buckets.push(bucket);
+        let taking = async {
+            let mut buckets = Vec::with_capacity(indexes.len());
+            let mut parts = Vec::new();
+            while let Some(bucket) = read.recv().await {
+                buckets.extend(joined(&mut parts, bucket));
+            }
+            buckets
+        };
+        let reading = self.each_bucket(build, indexes.to_vec(), sink);
+        let (read, buckets) = tokio::join!(reading, taking);
+        read.map(|()| buckets)
+    }
+}
+
+/// The whole bucket, once its last part has come.
+fn joined(parts: &mut Vec<Envelope>, read: BucketRead) -> Option<BucketRead> {
+    match read {
+        BucketRead::Part(envelopes) => {
+            parts.extend(envelopes);
+            None
         }
-        Ok(buckets)
+        BucketRead::Intact {
+            mut envelopes,
+            undecodable,
+        } => {
+            parts.append(&mut envelopes);
+            Some(BucketRead::Intact {
+                envelopes: std::mem::take(parts),
+                undecodable,
+            })
+        }
+        BucketRead::Lost => {
+            parts.clear();
+            Some(BucketRead::Lost)
+        }
     }
 }
 

@@ -226,6 +226,20 @@ impl Catalog {
         self.0.counts.evictions.load(atomic::Ordering::Relaxed)
     }
 
+    /// Whether what a hydration or a scrub has read could now change no more than the mark of its
+    /// key: the catalog has the same or newer, or leaves it out. `scratch` is a buffer to be used
+    /// again, whatever it holds.
+    pub(crate) fn gains_nothing(&self, envelope: &Envelope, scratch: &mut Vec<u8>) -> bool {
+        match self.0.entries.peek(&KeyRef::from(&envelope.key)) {
+            Some(held) => match held.position().cmp(&envelope.position) {
+                Ordering::Less => false,
+                Ordering::Equal => held.is_of(envelope, scratch),
+                Ordering::Greater => true,
+            },
+            None => self.is_partial(),
+        }
+    }
+
     /// Visits every entry, tombstones included, in no order. Entries that come or go meanwhile may
     /// be visited or not. For tests and comparisons; takes a lock for each entry.
     pub fn for_each(&self, mut visit: impl FnMut(&Entry)) {
@@ -309,6 +323,13 @@ impl CatalogWriter {
             return Applied::LeftOut;
         }
         self.apply(envelope, None)
+    }
+
+    /// Counts this key as seen, if it is held.
+    pub fn mark(&self, key: &ResourceKey, seen_by: Hydration) {
+        if let Some(held) = self.catalog.0.entries.peek(&KeyRef::from(key)) {
+            held.mark(seen_by);
+        }
     }
 
     /// Whether there is an entry for this key, a tombstone or an expired one too.

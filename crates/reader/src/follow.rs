@@ -56,7 +56,7 @@ const REGISTER_INTERVAL: Duration = Duration::from_secs(1);
 const EVENTS_AT_ONCE: usize = 256;
 
 /// Inputs of a hydration and a poll that may wait for the machine; both wait while it is full. Few:
-/// one may be a whole bucket, and a reader with a budget has no room for many.
+/// one may be a part of a bucket, some 256 KiB, and a reader with a budget has no room for many.
 const INPUTS_MAX: usize = 4;
 
 /// What the driver needs.

@@ -41,8 +41,8 @@ use freshness::Freshness;
 use heads::Heads;
 use hydrate::Hydrating;
 pub use io::{
-    Counts, Effect, Input, LocalAttempt, LocalBegun, PollAttempt, ReplayAttempt, ScrubAttempt,
-    ScrubbedBucket, SnapshotFailure, Source, Sources, State,
+    ComparedBucket, Counts, Effect, Input, LocalAttempt, LocalBegun, PollAttempt, ReplayAttempt,
+    ScrubAttempt, ScrubbedBucket, SnapshotFailure, Source, Sources, State,
 };
 use local::Local;
 use poll::Polling;

@@ -2,8 +2,8 @@
 //!
 //! The library hands out connections that make a value of its own, with an allocation, of each
 //! field; of a million documents that alone takes longer than Redis does to send them. Here answers
-//! stay in the octets that came from the socket. Everything else goes through the library: URL,
-//! commands, errors.
+//! stay in the octets that came from the socket, and a hash is given in parts, because nobody knows
+//! how large it is. Everything else goes through the library: URL, commands, errors.
 
 use std::{
     fmt,
@@ -14,13 +14,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use redis::{Cmd, ConnectionAddr, ConnectionInfo, RedisError};
 use rustls::ClientConfig;
 
 use super::{
     deadline::{CONNECT_TIMEOUT, OPERATION_TIMEOUT, failed},
-    resp::{Malformed, Scan},
+    resp::{Beginning, Malformed, Pairs, Scan, Strings, beginning},
     tls::{self, TlsStream},
 };
 use crate::BusError;
@@ -28,10 +28,38 @@ use crate::BusError;
 /// Octets asked of the socket at once, at least.
 const READ_BYTES: usize = 128 * 1024;
 
+/// Octets of a part of a hash, beside its last pair. Some of them wait between here and whoever
+/// applies them.
+const PART_BYTES: usize = 256 * 1024;
+
 /// One connection. After an error it is of no more use.
 pub(super) struct BulkConnection {
     stream: Box<dyn Stream>,
     received: BytesMut,
+}
+
+/// A hash that is still being taken, to its last part before anything else.
+#[derive(Debug)]
+pub(super) struct HashAnswer {
+    operation: &'static str,
+    /// How long a part may take.
+    limit: Duration,
+    pairs: Pairs,
+}
+
+/// Fields, each followed by its value.
+#[derive(Debug)]
+pub(super) struct HashPart {
+    pub(super) octets: Bytes,
+    strings: u64,
+    /// Whether the hash ends with it.
+    pub(super) is_last: bool,
+}
+
+impl HashPart {
+    pub(super) fn strings(&self) -> Strings<'_> {
+        Strings::of(&self.octets, self.strings)
+    }
 }
 
 /// A socket, of whichever family, or TLS over one.
@@ -120,19 +148,75 @@ impl BulkConnection {
         let deadline = Instant::now() + limit;
         let mut scan = Scan::new();
         loop {
-            let end = scan.end(&self.received);
-            let end = end.map_err(|Malformed| BusError::Unexpected("octets"))?;
-            if let Some(end) = end {
+            if let Some(end) = scan.end(&self.received).map_err(unexpected)? {
                 let answer = self.received.split_to(end).freeze();
                 return check(operation, answer);
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(BusError::Timeout(operation));
-            }
-            self.receive(left, scan.missing(self.received.len()))
-                .map_err(|error| io_failed(operation, error))?;
+            let missing = scan.missing(self.received.len());
+            self.receive_by(deadline, operation, missing)?;
         }
+    }
+
+    /// Begins to take the next answer, a hash, in parts.
+    ///
+    /// # Errors
+    /// It does not begin within `limit`, says that the command failed, or is something else.
+    pub(super) fn hash(
+        &mut self,
+        operation: &'static str,
+        limit: Duration,
+    ) -> Result<HashAnswer, BusError> {
+        let deadline = Instant::now() + limit;
+        loop {
+            match beginning(&self.received).map_err(unexpected)? {
+                Some(Beginning::Array(strings, at)) => {
+                    self.received.advance(at);
+                    return Ok(HashAnswer {
+                        operation,
+                        limit,
+                        pairs: Pairs::new(strings, PART_BYTES).map_err(unexpected)?,
+                    });
+                }
+                Some(Beginning::Other) => {
+                    self.answer(operation, limit)?;
+                    return Err(BusError::Unexpected("answer"));
+                }
+                None => self.receive_by(deadline, operation, 0)?,
+            }
+        }
+    }
+
+    /// The next part of that hash.
+    ///
+    /// # Errors
+    /// It does not come within the limit.
+    pub(super) fn part(&mut self, hash: &mut HashAnswer) -> Result<HashPart, BusError> {
+        let deadline = Instant::now() + hash.limit;
+        loop {
+            if let Some(part) = hash.pairs.part(&self.received).map_err(unexpected)? {
+                return Ok(HashPart {
+                    octets: self.received.split_to(part.len).freeze(),
+                    strings: part.strings,
+                    is_last: part.is_last,
+                });
+            }
+            let missing = hash.pairs.missing(self.received.len());
+            self.receive_by(deadline, hash.operation, missing)?;
+        }
+    }
+
+    fn receive_by(
+        &mut self,
+        deadline: Instant,
+        operation: &'static str,
+        missing: usize,
+    ) -> Result<(), BusError> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(BusError::Timeout(operation));
+        }
+        self.receive(left, missing)
+            .map_err(|error| io_failed(operation, error))
     }
 
     fn receive(&mut self, limit: Duration, missing: usize) -> io::Result<()> {
@@ -194,6 +278,10 @@ fn check(operation: &'static str, answer: Bytes) -> Result<Bytes, BusError> {
         Ok(_) => Err(BusError::Unexpected("error")),
         Err(error) => Err(failed(operation)(error)),
     }
+}
+
+fn unexpected(_malformed: Malformed) -> BusError {
+    BusError::Unexpected("octets")
 }
 
 fn io_failed(operation: &'static str, error: io::Error) -> BusError {

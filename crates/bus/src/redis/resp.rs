@@ -1,7 +1,8 @@
 //! What Redis answers on the wire (RESP2), found in the octets without copying them.
 //!
 //! For reads of whole snapshots only: there the library's parser, which makes a value of its own of
-//! each field, takes longer than everything else. It is a function of its arguments.
+//! each field, takes longer than everything else. And a hash may be far larger than what its reader
+//! has room for, so [`Pairs`] divides it while it comes. It is a function of its arguments.
 
 use std::ops::Range;
 
@@ -60,13 +61,105 @@ impl Scan {
     }
 }
 
+/// What begins with some octets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    /// An array of so many elements, of which the first begins there.
+    Array(u64, usize),
+    /// Anything else.
+    Other,
+}
+
+/// What the answer is that begins with `octets`; `None` while its first line is not whole.
+pub(crate) fn beginning(octets: &[u8]) -> Result<Option<Beginning>, Malformed> {
+    Ok(element(octets, 0)?.map(|(element, next)| match element {
+        Element::Array(len) => Beginning::Array(len, next),
+        Element::Line | Element::Nil | Element::Bulk(_) => Beginning::Other,
+    }))
+}
+
+/// Divides an array of strings in pairs, as a hash is given, into parts of whole pairs while it is
+/// still coming.
+#[derive(Debug, Clone)]
+pub(crate) struct Pairs {
+    /// Strings that are still to come, those of the part under way not among them.
+    left: u64,
+    /// Strings of the part under way that have come whole, and where they end.
+    strings: u64,
+    at: usize,
+    /// Where the next one ends, once that is known.
+    needed: usize,
+    part_bytes: usize,
+}
+
+/// Whole pairs that follow one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Their octets, from the first that no part before it had.
+    pub(crate) len: usize,
+    /// How many strings that is.
+    pub(crate) strings: u64,
+    /// Whether the array ends with it.
+    pub(crate) is_last: bool,
+}
+
+impl Pairs {
+    /// Of an array of so many strings. A part ends with the first pair that brings it to
+    /// `part_bytes`, so it has less than that and one pair.
+    pub(crate) fn new(strings: u64, part_bytes: usize) -> Result<Self, Malformed> {
+        if !strings.is_multiple_of(2) {
+            return Err(Malformed);
+        }
+        Ok(Self {
+            left: strings,
+            strings: 0,
+            at: 0,
+            needed: 0,
+            part_bytes,
+        })
+    }
+
+    /// The next part, which begins with `octets`; `None` while it is not whole. To be called again
+    /// with more octets, the same ones first; after a part, with those that follow it.
+    pub(crate) fn part(&mut self, octets: &[u8]) -> Result<Option<Part>, Malformed> {
+        while self.left > 0 && (!self.strings.is_multiple_of(2) || self.at < self.part_bytes) {
+            let Some((element, next)) = element(octets, self.at)? else {
+                return Ok(None);
+            };
+            self.needed = match element {
+                Element::Nil => next,
+                Element::Bulk(len) => next + len + 2,
+                Element::Line | Element::Array(_) => return Err(Malformed),
+            };
+            if octets.len() < self.needed {
+                return Ok(None);
+            }
+            self.at = self.needed;
+            self.strings += 1;
+            self.left -= 1;
+        }
+        let part = Part {
+            len: self.at,
+            strings: self.strings,
+            is_last: self.left == 0,
+        };
+        (self.strings, self.at, self.needed) = (0, 0, 0);
+        Ok(Some(part))
+    }
+
+    /// Octets that are missing at least, beyond `len`.
+    pub(crate) fn missing(&self, len: usize) -> usize {
+        self.needed.saturating_sub(len)
+    }
+}
+
 /// The strings of an array of strings, in order; `None` for those that are absent.
 ///
 /// # Errors
 /// The answer is something else.
 pub(crate) fn strings(answer: &Bytes) -> Result<Strings<'_>, Malformed> {
-    match element(answer, 0)? {
-        Some((Element::Array(left), at)) => Ok(Strings { answer, at, left }),
+    match beginning(answer)? {
+        Some(Beginning::Array(left, at)) => Ok(Strings { answer, at, left }),
         _ => Err(Malformed),
     }
 }
@@ -77,6 +170,17 @@ pub(crate) struct Strings<'a> {
     answer: &'a Bytes,
     at: usize,
     left: u64,
+}
+
+impl<'a> Strings<'a> {
+    /// So many strings, one after the other.
+    pub(crate) fn of(part: &'a Bytes, strings: u64) -> Self {
+        Self {
+            answer: part,
+            at: 0,
+            left: strings,
+        }
+    }
 }
 
 impl Iterator for Strings<'_> {

@@ -8,7 +8,7 @@ use tokio::{sync::mpsc, task::spawn_blocking};
 
 use super::{
     RedisBus,
-    bulk::BulkConnection,
+    bulk::{BulkConnection, HashPart},
     deadline::{BULK_TIMEOUT, OPERATION_TIMEOUT},
     keys::build_text,
     meta::{self, Fields},
@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{BucketRead, Build, BusError, Meta, SnapshotReader};
 
-/// Buckets asked for ahead of the one that is read: Redis is never idle between two, and never
-/// holds more than some 10 MB for this reader.
+/// Buckets asked for ahead of the one that is read: Redis is never idle between two, and of
+/// documents of 1 KiB holds some 10 MB for this reader.
 const BUCKETS_ASKED: usize = 16;
 
 /// Reading buckets, for errors.
@@ -86,7 +86,7 @@ impl SnapshotReader for RedisSnapshot {
     }
 }
 
-/// Reads buckets in their order and hands each over, until nobody wants any more.
+/// Reads buckets in their order and hands each over, in parts, until nobody wants any more.
 fn read_buckets(
     connection: &mut BulkConnection,
     bus: &RedisBus,
@@ -108,46 +108,65 @@ fn read_buckets(
     connection.send(READING, &ask(first))?;
     let mut rest = rest.chunks(1);
     for _ in indexes {
-        let answer = connection.answer(READING, BULK_TIMEOUT)?;
-        if let Some(next) = rest.next() {
-            connection.send(READING, &ask(next))?;
-        }
-        let bucket = read_bucket(&answer, mark.as_bytes());
-        let bucket = bucket.map_err(|Malformed| BusError::Unexpected("answer"))?;
-        if sink.blocking_send(bucket).is_err() {
-            // What is still on its way would be taken for answers to what is asked next.
-            return Err(BusError::Away);
+        let mut hash = connection.hash(READING, BULK_TIMEOUT)?;
+        let mut bucket = Bucket::default();
+        loop {
+            let part = connection.part(&mut hash)?;
+            if part.is_last
+                && let Some(next) = rest.next()
+            {
+                connection.send(READING, &ask(next))?;
+            }
+            let read = bucket.read(&part, mark.as_bytes());
+            let read = read.map_err(|Malformed| BusError::Unexpected("answer"))?;
+            if sink.blocking_send(read).is_err() {
+                // What is still on its way would be taken for answers to what is asked next.
+                return Err(BusError::Away);
+            }
+            if part.is_last {
+                break;
+            }
         }
     }
     Ok(())
 }
 
-/// A hash as Redis gives it: fields, each followed by its value.
-fn read_bucket(answer: &Bytes, mark: &[u8]) -> Result<BucketRead, Malformed> {
-    let mut is_marked = false;
-    let mut envelopes = Vec::new();
-    let mut undecodable = 0;
-    let mut strings = strings(answer)?;
-    while let Some(field) = strings.next() {
-        let field = &answer[field?.ok_or(Malformed)?];
-        let value = strings.next().ok_or(Malformed)??.ok_or(Malformed)?;
-        if field.is_empty() {
-            is_marked = &answer[value] == mark;
-            continue;
+/// What is known of a bucket of which some parts have come.
+#[derive(Debug, Default)]
+struct Bucket {
+    is_marked: bool,
+    undecodable: usize,
+}
+
+impl Bucket {
+    /// Takes one more part: fields, each followed by its value.
+    fn read(&mut self, part: &HashPart, mark: &[u8]) -> Result<BucketRead, Malformed> {
+        let octets = &part.octets;
+        let mut envelopes = Vec::new();
+        let mut strings = part.strings();
+        while let Some(field) = strings.next() {
+            let field = &octets[field?.ok_or(Malformed)?];
+            let value = strings.next().ok_or(Malformed)??.ok_or(Malformed)?;
+            if field.is_empty() {
+                self.is_marked = &octets[value] == mark;
+                continue;
+            }
+            match decode(&octets.slice(value)) {
+                Ok(envelope) if envelope.key.as_str().as_bytes() == field => {
+                    envelopes.push(envelope);
+                }
+                Ok(_) | Err(_) => self.undecodable += 1,
+            }
         }
-        match decode(&answer.slice(value)) {
-            Ok(envelope) if envelope.key.as_str().as_bytes() == field => envelopes.push(envelope),
-            Ok(_) | Err(_) => undecodable += 1,
-        }
+        Ok(match (part.is_last, self.is_marked) {
+            (false, _) => BucketRead::Part(envelopes),
+            (true, true) => BucketRead::Intact {
+                envelopes,
+                undecodable: self.undecodable,
+            },
+            (true, false) => BucketRead::Lost,
+        })
     }
-    Ok(if is_marked {
-        BucketRead::Intact {
-            envelopes,
-            undecodable,
-        }
-    } else {
-        BucketRead::Lost
-    })
 }
 
 /// As many strings as meta has fields.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use proptest::{collection::vec, prelude::*};
 use redis::Value;
 
-use crate::redis::resp::{Malformed, Scan, strings};
+use crate::redis::resp::{Beginning, Malformed, Pairs, Scan, Strings, beginning, strings};
 
 /// The octets of an answer.
 fn encode(value: &Value, octets: &mut Vec<u8>) {
@@ -77,7 +77,60 @@ fn only_arrays_of_strings_give_strings() {
     );
 }
 
+#[test]
+fn only_arrays_of_pairs_of_strings_give_parts() {
+    assert!(Pairs::new(3, 100).is_err());
+    let mut pairs = Pairs::new(2, 100).unwrap();
+    assert_eq!(pairs.part(b"$1\r\na\r\n:1\r\n"), Err(Malformed));
+    let other = Ok(Some(Beginning::Other));
+    assert_eq!(beginning(b"-ERR no such thing\r\n"), other);
+    assert_eq!(beginning(b"$-1\r\n"), other);
+    assert_eq!(beginning(b"*12\r"), Ok(None));
+    assert_eq!(beginning(b"*12\r\n"), Ok(Some(Beginning::Array(12, 5))));
+}
+
 proptest! {
+    #[test]
+    fn parts_are_whole_pairs_however_they_come(
+        pairs in vec((vec(any::<u8>(), 0..20), vec(any::<u8>(), 0..60)), 0..20),
+        after in vec(any::<u8>(), 0..10),
+        steps in vec(1_usize..40, 1..20),
+        part_bytes in 1_usize..200,
+    ) {
+        let expected: Vec<_> = pairs.iter().flat_map(|(field, value)| [field, value]).collect();
+        let elements = expected.iter().map(|&one| Value::BulkString(one.clone())).collect();
+        let octets = [encoded(&Value::Array(elements)), after.clone()].concat();
+        let Ok(Some(Beginning::Array(strings, begun))) = beginning(&octets) else {
+            panic!("an array");
+        };
+        let mut division = Pairs::new(strings, part_bytes).unwrap();
+        let mut steps = steps.iter().cycle();
+        let (mut given, mut at, mut come) = (Vec::new(), begun, begun);
+        loop {
+            let Some(part) = division.part(&octets[at..come]).unwrap() else {
+                prop_assert!(come + division.missing(come - at) <= octets.len() - after.len());
+                come = octets.len().min(come + steps.next().unwrap());
+                continue;
+            };
+            let own = Bytes::copy_from_slice(&octets[at..at + part.len]);
+            let first = given.len();
+            for string in Strings::of(&own, part.strings) {
+                given.push(own.slice(string.unwrap().unwrap()));
+            }
+            prop_assert_eq!((given.len() - first) % 2, 0, "whole pairs");
+            let len_of = |one: &Bytes| encoded(&Value::BulkString(one.to_vec())).len();
+            let last_pair: usize = given.iter().rev().take(2).map(len_of).sum();
+            prop_assert!(part.len == 0 || part.len - last_pair < part_bytes, "no more than asked");
+            at += part.len;
+            if part.is_last {
+                break;
+            }
+            prop_assert!(part_bytes <= part.len, "no less either");
+        }
+        prop_assert_eq!(given, expected);
+        prop_assert_eq!(&octets[at..], &after, "nothing of what follows");
+    }
+
     #[test]
     fn an_answer_ends_where_it_ends_however_it_comes(
         value in answer(),

@@ -65,6 +65,7 @@ macro_rules! contract {
             compare::other_build_and_empty_bus_refuse_comparison
             snapshot::snapshot_holds_every_document_once
             snapshot::many_buckets_are_read_in_the_order_asked
+            snapshot::large_bucket_is_read_twice_over_one_connection
             snapshot::lost_bucket_reads_as_lost
             snapshot::bucket_of_an_earlier_build_reads_as_lost
             snapshot::reported_bucket_clears_complete_only_if_lost

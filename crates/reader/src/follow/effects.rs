@@ -49,6 +49,11 @@ impl Driver {
                         "hydrated"
                     );
                 }
+                Effect::Mark(keys, mark) => {
+                    for key in &keys {
+                        self.following.catalog.mark(key, mark);
+                    }
+                }
                 Effect::DropUnscrubbed(mark, floor) => self.drop_unscrubbed(mark, floor),
                 // What is being written must not lack what is above its tip; later is soon enough.
                 Effect::ForgetTombstones(_) if self.keeper.is_writing() => {}
@@ -107,7 +112,9 @@ impl Driver {
             }
             Effect::Scrub(attempt, turn) => {
                 let kept = self.scrub_reader.take();
-                self.scrubbing.put(scrub::scrub(bus, kept, attempt, turn));
+                let catalog = self.following.catalog.catalog().clone();
+                self.scrubbing
+                    .put(scrub::scrub(bus, kept, catalog, attempt, turn));
             }
             Effect::ReportLost(build, bucket) => self
                 .reporting

@@ -12,9 +12,9 @@ use crate::{
     replica::{Input, SnapshotFailure},
 };
 
-/// Buckets that may wait between the bus, which reads ahead, and the machine. Each has some 512
-/// documents.
-const BUCKETS_AHEAD: usize = 2;
+/// Buckets, or parts of large ones, that may wait between the bus, which reads ahead, and the
+/// machine.
+const PARTS_AHEAD: usize = 2;
 
 /// Reads one snapshot and tells the machine of it, over one connection made for it. Waits while
 /// the machine has not taken what it was told.
@@ -60,17 +60,20 @@ async fn read_buckets(
 ) -> Result<Option<SnapshotFailure>, BusError> {
     let mut order: Vec<u32> = (0..meta.buckets).collect();
     fastrand::shuffle(&mut order);
-    let (sink, mut buckets) = mpsc::channel(BUCKETS_AHEAD);
+    let (sink, mut parts) = mpsc::channel(PARTS_AHEAD);
     let reading = snapshot.each_bucket(meta.build, order.clone(), sink);
     let telling = async move {
-        for index in order {
-            // Where one is missing, the reading has failed.
-            let Some(bucket) = buckets.recv().await else {
-                break;
-            };
-            match chunk(meta.build, index, bucket) {
+        let mut order = order.into_iter();
+        let mut index = order.next()?;
+        // Where one is missing, the reading has failed.
+        while let Some(part) = parts.recv().await {
+            let is_last = !matches!(part, BucketRead::Part(_));
+            match chunk(meta.build, index, part) {
                 Ok(envelopes) => tell(inputs, Input::SnapshotChunk(attempt, envelopes)).await,
                 Err(failure) => return Some(failure),
+            }
+            if is_last {
+                index = order.next()?;
             }
         }
         None
@@ -83,14 +86,15 @@ async fn read_buckets(
     }
 }
 
-/// What a bucket holds, if all of it can be had.
-fn chunk(build: Build, index: u32, bucket: BucketRead) -> Result<Vec<Envelope>, SnapshotFailure> {
-    match bucket {
+/// What a part of a bucket holds, unless it says that not all of the bucket can be had. Those before
+/// it are applied by then, as are other buckets: such a hydration drops nothing and is begun again.
+fn chunk(build: Build, index: u32, part: BucketRead) -> Result<Vec<Envelope>, SnapshotFailure> {
+    match part {
         BucketRead::Lost => Err(SnapshotFailure::BucketLost(build, index)),
         BucketRead::Intact { undecodable, .. } if undecodable > 0 => {
             Err(SnapshotFailure::Undecodable)
         }
-        BucketRead::Intact { envelopes, .. } => Ok(envelopes),
+        BucketRead::Part(envelopes) | BucketRead::Intact { envelopes, .. } => Ok(envelopes),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bus::{BucketRead, Build, Meta, Replay};
-use shared::{Delivery, Envelope, Epoch, Heartbeat, Position, Slot, Timestamp};
+use bus::{Build, Meta, Replay};
+use shared::{Delivery, Envelope, Epoch, Heartbeat, Position, ResourceKey, Slot, Timestamp};
 
 use super::slots::Tip;
 use crate::catalog::Hydration;
@@ -90,10 +90,23 @@ pub struct ScrubbedBucket {
     pub begun: Meta,
     /// Which bucket of `begun.buckets`.
     pub index: u32,
-    /// The bucket.
-    pub bucket: BucketRead,
+    /// The bucket; none if it lacks its mark.
+    pub bucket: Option<ComparedBucket>,
     /// Meta after it.
     pub ended: Option<Meta>,
+}
+
+/// What a bucket has, compared with the catalog as it was read: the catalog has almost all of it
+/// already, and a reader with a budget no room for the rest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ComparedBucket {
+    /// What may change the catalog.
+    pub envelopes: Vec<Envelope>,
+    /// The keys of all others, each of the epoch that the reading began in: the catalog had them
+    /// alike or newer, or leaves them out.
+    pub alike: Vec<ResourceKey>,
+    /// How many values could not be decoded.
+    pub undecodable: usize,
 }
 
 /// Why a hydration cannot go on.
@@ -164,6 +177,8 @@ pub enum Effect {
     /// As [`Effect::Apply`], for a bucket read by a scrub: a repair, if it changes a document at
     /// or below this position, where following should have brought it.
     Repair(Envelope, Hydration, Position),
+    /// Mark these keys as seen, where they are held.
+    Mark(Vec<ResourceKey>, Hydration),
     /// As [`Effect::DropUnseen`], at the end of a scrub's pass: each document dropped is a repair.
     DropUnscrubbed(Hydration, Position),
     /// Drop tombstones at or below a position.

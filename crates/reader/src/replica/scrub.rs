@@ -2,7 +2,8 @@
 //! its cause.
 //!
 //! A *pass* is one turn of every bucket of one build. Each bucket is applied as in hydration, and
-//! its keys are marked with the pass's number. Only at the end of the pass are entries dropped that
+//! its keys are marked with the pass's number; of what the catalog has already nothing but the key is
+//! kept until then. Only at the end of the pass are entries dropped that
 //! no bucket had: finding those of one bucket would walk through the whole set each time.
 //!
 //! No tombstone is forgotten between the reading of a bucket and its application, and the bucket
@@ -11,11 +12,11 @@
 
 use std::time::Duration;
 
-use bus::{BucketRead, Build};
+use bus::{Build, Meta};
 use shared::{Envelope, Position};
 
 use super::{
-    Activity, Effect, Feed, Replica, ScrubAttempt, ScrubbedBucket, Source,
+    Activity, ComparedBucket, Effect, Feed, Replica, ScrubAttempt, ScrubbedBucket, Source,
     slots::Tip,
     snapshot::{Unusable, is_whole, usable},
 };
@@ -99,18 +100,11 @@ impl Replica {
             Ok(_) | Err(Unusable::NotYet) => return,
         }
         match read.bucket {
-            BucketRead::Lost => {
+            None => {
                 self.scrubbing.abandon_pass();
                 effects.push(Effect::ReportLost(read.begun.build, read.index));
             }
-            BucketRead::Intact {
-                ref envelopes,
-                undecodable,
-            } => {
-                let other = |one: &&Envelope| one.position.epoch != read.begun.epoch;
-                let unreadable = undecodable + envelopes.iter().filter(other).count();
-                self.apply_bucket(tip.position, unreadable, read, effects);
-            }
+            Some(bucket) => self.apply_bucket(tip.position, &read.begun, bucket, effects),
         }
     }
 
@@ -133,14 +127,10 @@ impl Replica {
     fn apply_bucket(
         &mut self,
         held: Position,
-        unreadable: usize,
-        read: ScrubbedBucket,
+        begun: &Meta,
+        bucket: ComparedBucket,
         effects: &mut Vec<Effect>,
     ) {
-        let ScrubbedBucket { begun, bucket, .. } = read;
-        let BucketRead::Intact { envelopes, .. } = bucket else {
-            return;
-        };
         let going_on = self.scrubbing.pass.take();
         let mut pass = match going_on.filter(|pass| pass.build == begun.build) {
             Some(pass) => pass,
@@ -152,11 +142,12 @@ impl Replica {
             },
         };
         let of_epoch = |one: &Envelope| one.position.epoch == begun.epoch;
-        let envelopes = envelopes.into_iter().filter(of_epoch);
-        effects.extend(envelopes.map(|one| Effect::Repair(one, pass.mark, held)));
-        if unreadable > 0 {
+        if bucket.undecodable > 0 || !bucket.envelopes.iter().all(of_epoch) {
             pass.floor = None;
         }
+        effects.push(Effect::Mark(bucket.alike, pass.mark));
+        let envelopes = bucket.envelopes.into_iter().filter(of_epoch);
+        effects.extend(envelopes.map(|one| Effect::Repair(one, pass.mark, held)));
         pass.left = pass.left.saturating_sub(1);
         self.counts.scrubs += 1;
         self.scrubbing.turn = self.scrubbing.turn.wrapping_add(1);

@@ -201,6 +201,35 @@ fn a_live_change_keeps_the_mark_of_its_key() {
 }
 
 #[test]
+fn what_a_scrub_gains_nothing_from_changes_nothing() {
+    let mut scratch = Vec::new();
+    for (envelope, gains_nothing) in [
+        (put("posts/a", 1, "older"), true),
+        (put("posts/a", 2, "held"), true),
+        (put("posts/a", 2, "damaged"), false),
+        (delete("posts/a", 2), false),
+        (put("posts/a", 3, "newer"), false),
+        (put("posts/b", 1, "not held"), false),
+    ] {
+        let (catalog, mut writer) = holding(&[put("posts/a", 2, "held")]);
+        let told = catalog.gains_nothing(&envelope, &mut scratch);
+        assert_eq!(told, gains_nothing, "{envelope:?}");
+        let applied = writer.apply(&envelope, Some(FIRST));
+        assert_eq!(applied == Applied::Older, told, "{envelope:?}");
+    }
+}
+
+#[test]
+fn a_key_is_marked_where_it_is_held() {
+    let (catalog, mut writer) = holding(&[put("posts/a", 1, "{}"), put("posts/b", 1, "{}")]);
+    for key in ["posts/a", "posts/c"] {
+        writer.mark(&put(key, 1, "{}").key, SECOND);
+    }
+    assert_eq!(writer.drop_unseen(SECOND, at(1)), 1);
+    assert_eq!(keys(&catalog), ["posts/a"]);
+}
+
+#[test]
 fn nothing_is_evicted_without_a_budget() {
     let (catalog, mut writer) = empty();
     for sequence in 1..=20_000 {

@@ -4,9 +4,11 @@ use bus::{BucketRead, Build, BusError, Follower, MemoryBus, Meta, Publisher, Sna
 use futures_util::FutureExt;
 use reader::{
     catalog::Hydration,
-    replica::{Input, ReplayAttempt, ScrubAttempt, ScrubbedBucket, SnapshotFailure, Source},
+    replica::{
+        ComparedBucket, Input, ReplayAttempt, ScrubAttempt, ScrubbedBucket, SnapshotFailure, Source,
+    },
 };
-use shared::{Envelope, Position};
+use shared::{Envelope, Epoch, Position};
 
 use super::{Event, Reader};
 use crate::Rule;
@@ -158,8 +160,28 @@ impl Reader {
             Some(BucketRead::Intact { envelopes, .. }) => Ok(envelopes),
             Some(BucketRead::Lost) if !marked => Ok(Vec::new()),
             Some(BucketRead::Lost) => Err(SnapshotFailure::BucketLost(build, index)),
-            None => Err(SnapshotFailure::Unavailable),
+            // Parts are put together by the seam.
+            Some(BucketRead::Part(_)) | None => Err(SnapshotFailure::Unavailable),
         }
+    }
+
+    /// What a scrub has read, as the driver compares it with what it holds then.
+    fn compare_bucket(&self, epoch: Epoch, read: BucketRead) -> Option<ComparedBucket> {
+        let BucketRead::Intact {
+            envelopes,
+            undecodable,
+        } = read
+        else {
+            return None;
+        };
+        let (alike, envelopes): (Vec<_>, Vec<_>) = envelopes.into_iter().partition(|one| {
+            one.position.epoch == epoch && self.catalog.gains_nothing(one, &self.ground)
+        });
+        Some(ComparedBucket {
+            envelopes,
+            alike: alike.into_iter().map(|one| one.key).collect(),
+            undecodable,
+        })
     }
 
     fn read_bucket(&self, build: Build, index: u32) -> Option<BucketRead> {
@@ -210,7 +232,7 @@ impl Reader {
                 ScrubbedBucket {
                     begun,
                     index,
-                    bucket,
+                    bucket: self.compare_bucket(begun.epoch, bucket),
                     ended,
                 },
             ),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use reader::catalog::Hydration;
-use shared::{Change, Envelope, Link, Position};
+use shared::{Change, Envelope, Link, Position, ResourceKey};
 
 use crate::{
     Rule,
@@ -62,6 +62,23 @@ impl Catalog {
     ) {
         if seen_by.is_none() || self.takes(envelope, ground) {
             self.put(envelope, seen_by, ground);
+        }
+    }
+
+    /// As `Catalog::gains_nothing`.
+    pub(crate) fn gains_nothing(&self, envelope: &Envelope, ground: &Ground) -> bool {
+        match self.held.get(&number(&envelope.key)) {
+            Some(held) => {
+                ground.rules.hold(Rule::SequenceComparison) && envelope.position <= held.position
+            }
+            None => ground.rules.hold(Rule::SnapshotAddsNothing) && self.is_partial,
+        }
+    }
+
+    /// As `CatalogWriter::mark`.
+    pub(crate) fn mark(&mut self, key: &ResourceKey, seen_by: Hydration) {
+        if let Some(held) = self.held.get_mut(&number(key)) {
+            held.seen_by = Some(seen_by);
         }
     }
 

@@ -38,6 +38,11 @@ impl Reader {
                 }
             }
             Effect::Repair(envelope, mark, _) => self.apply(&envelope, Some(mark)),
+            Effect::Mark(keys, mark) => {
+                for key in &keys {
+                    self.catalog.mark(key, mark);
+                }
+            }
             Effect::DropUnseen(attempt, floor) => {
                 self.flights.overtake_all();
                 self.drop_unseen(attempt, floor);

@@ -1,12 +1,12 @@
 //! How followers read the snapshot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use bus::{Begin, BucketRead, Lookup};
-use testkit::builders::{envelope, key};
+use bus::{Begin, BucketRead, Build, Lookup};
+use testkit::builders::{envelope, key, slot};
 use tokio::sync::mpsc;
 
-use super::subject::{BUCKETS, Subject, begin_at, change, fresh_build, next_delivery};
+use super::subject::{BUCKETS, Subject, begin_at, change, fresh_build, next_delivery, publication};
 
 /// The snapshot's documents, by key, with their sequences.
 async fn read_all(bus: &Subject) -> BTreeMap<String, u64> {
@@ -79,6 +79,37 @@ pub(crate) async fn many_buckets_are_read_in_the_order_asked(bus: Subject) {
     // The same connection goes on.
     let meta = snapshot.meta().await.expect("the bus answers");
     assert_eq!(meta.expect("the bus holds meta").build, begin.build);
+}
+
+pub(crate) async fn large_bucket_is_read_twice_over_one_connection(bus: Subject) {
+    let build = large_bucket(&bus).await;
+    let mut snapshot = bus.follower.snapshot().await.expect("the bus answers");
+    let twice = snapshot.buckets(build, &[0, 0]).await;
+    for bucket in twice.expect("the bus answers") {
+        let BucketRead::Intact { envelopes, .. } = bucket else {
+            panic!("the bucket is there");
+        };
+        let keys: BTreeSet<_> = envelopes.into_iter().map(|one| one.key).collect();
+        assert_eq!(keys.len(), 64);
+    }
+}
+
+/// One bucket of 64 documents of 32 KiB each.
+pub(crate) async fn large_bucket(bus: &Subject) -> Build {
+    let begin = Begin {
+        buckets: 1,
+        ..begin_at(0)
+    };
+    bus.begin(&begin).await;
+    bus.finish(begin.build, 0).await;
+    let body = vec![b'x'; 32 * 1024];
+    for number in 1..=64 {
+        let id = number.to_string();
+        let large = envelope().key(&id).sequence(number).put(&body);
+        bus.publish(begin.build, publication(slot(number), &large))
+            .await;
+    }
+    begin.build
 }
 
 pub(crate) async fn lost_bucket_reads_as_lost(bus: Subject) {

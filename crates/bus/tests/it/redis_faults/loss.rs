@@ -1,13 +1,18 @@
 //! Keys lost, damaged, or of a wrong type.
 
 use bus::{BucketRead, BusError, FeedEvent, Names, PublishOutcome, Refusal};
+use shared::codec::encode;
 use testkit::{
     builders::{key, slot},
     redis::RedisServer,
 };
+use tokio::sync::mpsc;
 
 use super::{bucket_of, open};
-use crate::contract::subject::{BUCKETS, change, next_delivery, next_event, published};
+use crate::contract::{
+    snapshot::large_bucket,
+    subject::{BUCKETS, change, next_delivery, next_event, published},
+};
 
 #[tokio::test]
 async fn flushed_server_refuses_until_rebuilt() {
@@ -175,6 +180,46 @@ async fn bucket_with_another_mark_or_none_is_lost() {
         assert!(!lookup.is_intact && lookup.envelope.is_none());
         let outcome = bus.publish(build, change(2, "a")).await;
         assert_eq!(outcome, PublishOutcome::Refused(Refusal::BucketLost));
+    }
+}
+
+#[tokio::test]
+async fn large_bucket_comes_in_parts_and_its_mark_is_judged_with_the_last() {
+    const PART_BYTES_MAX: usize = (256 + 32 + 1) * 1024;
+    let server = RedisServer::start().await;
+    let bus = open(&server);
+    let build = large_bucket(&bus).await;
+    let key = format!("{{pressrun}}:snap:{:016x}:0", build.0);
+    for is_lost in [false, true] {
+        if is_lost {
+            let () = server.command(&["HDEL", &key, ""]).await;
+        }
+        // Room for one only: the reading waits for whoever takes the parts.
+        let (sink, mut parts) = mpsc::channel(1);
+        let mut snapshot = bus.follower.snapshot().await.expect("Redis answers");
+        let reading = snapshot.each_bucket(build, vec![0], sink);
+        let taking = async {
+            let mut taken = Vec::new();
+            while let Some(part) = parts.recv().await {
+                taken.push(part);
+            }
+            taken
+        };
+        let (done, mut taken) = tokio::join!(reading, taking);
+        done.expect("Redis answers");
+        let last = taken.pop();
+        assert_eq!(last == Some(BucketRead::Lost), is_lost);
+        assert!(taken.len() >= 7, "{} parts of 2 MiB", taken.len());
+        for part in taken {
+            let BucketRead::Part(envelopes) = part else {
+                panic!("only the last is judged");
+            };
+            let octets: usize = envelopes
+                .iter()
+                .map(|one| encode(one).expect("short enough").len())
+                .sum();
+            assert!((1..=PART_BYTES_MAX).contains(&octets), "{octets}");
+        }
     }
 }
 

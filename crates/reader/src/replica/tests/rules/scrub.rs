@@ -1,9 +1,7 @@
 //! Scrubs.
 
-use bus::BucketRead;
-
 use super::*;
-use crate::replica::{ScrubAttempt, ScrubbedBucket};
+use crate::replica::{ComparedBucket, ScrubAttempt, ScrubbedBucket};
 
 impl Machine {
     /// Confirmed by the bus, 10 ms at a time, until a scrub begins.
@@ -39,10 +37,10 @@ fn bucket(envelopes: Vec<Envelope>, meta: Meta, turn: u32) -> ScrubbedBucket {
     ScrubbedBucket {
         begun: meta,
         index: turn % meta.buckets,
-        bucket: BucketRead::Intact {
+        bucket: Some(ComparedBucket {
             envelopes,
-            undecodable: 0,
-        },
+            ..ComparedBucket::default()
+        }),
         ended: Some(meta),
     }
 }
@@ -57,6 +55,14 @@ fn repairs(effects: &[Effect]) -> Vec<Hydration> {
         _ => None,
     });
     marks.collect()
+}
+
+fn marked(effects: &[Effect]) -> Vec<(Vec<ResourceKey>, Hydration)> {
+    let marked = effects.iter().filter_map(|effect| match effect {
+        Effect::Mark(keys, mark) => Some((keys.clone(), *mark)),
+        _ => None,
+    });
+    marked.collect()
 }
 
 fn dropped(effects: &[Effect]) -> Option<(Hydration, Position)> {
@@ -168,13 +174,26 @@ fn nothing_is_dropped_after_a_value_that_cannot_be_read() {
     let mut machine = Machine::hydrated(5);
     let (attempt, turn) = machine.until_scrubbed();
     let mut read = bucket(Vec::new(), meta(5), turn);
-    read.bucket = BucketRead::Intact {
+    read.bucket = Some(ComparedBucket {
         envelopes: vec![envelope(3)],
         undecodable: 1,
-    };
+        ..ComparedBucket::default()
+    });
     let effects = machine.take(Input::Scrubbed(attempt, read)).to_vec();
     assert_eq!(repairs(&effects).len(), 1, "what can be read is applied");
     assert_eq!(dropped(&effects), None);
+}
+
+#[test]
+fn what_the_catalog_has_already_is_marked_by_the_pass() {
+    let mut machine = Machine::hydrated(5);
+    let (attempt, turn) = machine.until_scrubbed();
+    let mut read = bucket(vec![envelope(3)], meta(5), turn);
+    let alike = vec![envelope(4).key];
+    read.bucket.as_mut().unwrap().alike.clone_from(&alike);
+    let effects = machine.take(Input::Scrubbed(attempt, read)).to_vec();
+    assert_eq!(marked(&effects), [(alike, repairs(&effects)[0])]);
+    assert!(dropped(&effects).is_some(), "it was the only bucket");
 }
 
 #[test]
@@ -182,7 +201,7 @@ fn bucket_without_its_mark_is_reported() {
     let mut machine = Machine::hydrated(5);
     let (attempt, turn) = machine.until_scrubbed();
     let mut read = bucket(Vec::new(), meta(5), turn);
-    read.bucket = BucketRead::Lost;
+    read.bucket = None;
     let effects = machine.take(Input::Scrubbed(attempt, read));
     assert_eq!(effects, [Effect::ReportLost(Build(1), 0)]);
 }
