@@ -62,20 +62,9 @@ impl RedisServer {
     /// Redis is not installed, was built without TLS, or does not start.
     pub async fn with_tls(authority: &Authority) -> (Self, String) {
         let port = free_port().expect("a port is free").to_string();
-        let path = |path: PathBuf| path.display().to_string();
-        let server = Self::start_with(&[
-            "--tls-port",
-            &port,
-            "--tls-cert-file",
-            &path(authority.server_certificate_file()),
-            "--tls-key-file",
-            &path(authority.server_key_file()),
-            "--tls-ca-cert-file",
-            &path(authority.certificate_file()),
-            "--tls-auth-clients",
-            "no",
-        ])
-        .await;
+        let options = authority.redis_options(&port);
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let server = Self::start_with(&options).await;
         (server, format!("rediss://127.0.0.1:{port}"))
     }
 

@@ -61,6 +61,23 @@ impl Authority {
         self.path("server.key")
     }
 
+    /// Options of a Redis that speaks TLS by this authority at a port.
+    pub fn redis_options(&self, port: &str) -> [String; 10] {
+        let path = |path: PathBuf| path.display().to_string();
+        [
+            "--tls-port".to_owned(),
+            port.to_owned(),
+            "--tls-cert-file".to_owned(),
+            path(self.server_certificate_file()),
+            "--tls-key-file".to_owned(),
+            path(self.server_key_file()),
+            "--tls-ca-cert-file".to_owned(),
+            path(self.certificate_file()),
+            "--tls-auth-clients".to_owned(),
+            "no".to_owned(),
+        ]
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         Path::join(self.directory.path(), name)
     }

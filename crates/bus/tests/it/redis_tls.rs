@@ -4,13 +4,17 @@ use std::{error::Error, fs};
 
 use bus::{BusError, Follower, Publisher, RedisBus};
 use testkit::{
-    Authority,
+    Authority, eventually,
+    process::free_port,
     redis::{RedisServer, namespace},
 };
 use tokio::sync::OnceCell;
 
 use crate::{
-    contract::subject::{LOG_SEGMENTS, Subject},
+    contract::{
+        self,
+        subject::{LOG_SEGMENTS, Subject},
+    },
     redis::faults,
 };
 
@@ -55,6 +59,92 @@ async fn open() -> Subject {
         follower: Box::new(bus),
         faults: faults(&server.server, &namespace),
     }
+}
+
+/// A server or sentinel that listens for TLS at the port given back; a file of settings goes first.
+async fn start_tls(authority: &Authority, more: &[&str]) -> (RedisServer, String) {
+    let port = free_port().expect("a port is free").to_string();
+    let options = authority.redis_options(&port);
+    let mut words = more.to_vec();
+    let at = usize::from(more.first().is_some_and(|first| !first.starts_with("--")));
+    words.splice(at..at, options.iter().map(String::as_str));
+    (RedisServer::start_with(&words).await, port)
+}
+
+/// A bus by this URL does what buses do, and believes this authority alone.
+async fn works_and_believes(authority: &Authority, url: &str, server: &RedisServer) {
+    let ca = fs::read(authority.certificate_file()).expect("it is there");
+    let subject = || {
+        let bus = RedisBus::open_believing(url, "pressrun", &ca).expect("both are valid");
+        Subject {
+            publisher: Box::new(bus.clone()),
+            follower: Box::new(bus.with_log_segments(LOG_SEGMENTS)),
+            faults: faults(server, "pressrun"),
+        }
+    };
+    contract::feed::every_subscription_gets_every_message(subject()).await;
+    contract::snapshot::snapshot_holds_every_document_once(subject()).await;
+    let ca = fs::read(Authority::new().certificate_file()).expect("it is there");
+    let stranger = RedisBus::open_believing(url, "pressrun", &ca).expect("both are valid");
+    let causes = causes(&stranger.meta().await.expect_err("it is not believed"));
+    assert!(causes.contains("UnknownIssuer"), "{causes}");
+}
+
+#[tokio::test]
+async fn sentinels_and_the_master_that_they_name_are_reached_over_tls() {
+    let authority = Authority::new();
+    let (server, port) = start_tls(&authority, &[]).await;
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("sentinel.conf");
+    let watch = format!("sentinel monitor pressrun 127.0.0.1 {port} 1\n");
+    fs::write(&file, watch).expect("the file can be written");
+    let file = file.display().to_string();
+    let options = [&file, "--tls-replication", "yes", "--sentinel"];
+    let (_sentinel, port) = start_tls(&authority, &options).await;
+    let url = format!("rediss+sentinel://127.0.0.1:{port}/pressrun");
+    works_and_believes(&authority, &url, &server).await;
+}
+
+#[tokio::test]
+async fn nodes_of_a_cluster_send_to_each_other_over_tls() {
+    let authority = Authority::new();
+    let mut nodes = Vec::new();
+    for _ in 0..2 {
+        let bus = free_port().expect("a port is free").to_string();
+        let options = [
+            "--cluster-enabled",
+            "yes",
+            "--tls-cluster",
+            "yes",
+            "--cluster-port",
+            &bus,
+        ];
+        let (node, port) = start_tls(&authority, &options).await;
+        nodes.push((node, port, bus));
+    }
+    let [(asked, asked_port, _), (master, port, bus)] = &nodes[..] else {
+        panic!("two nodes");
+    };
+    let words = ["CLUSTER", "KEYSLOT", "{pressrun}:meta"];
+    let slot: u16 = asked.command(&words).await;
+    let [before, ours, after] = [slot - 1, slot, slot + 1].map(|slot| slot.to_string());
+    let add = ["CLUSTER", "ADDSLOTSRANGE"];
+    let () = asked
+        .command(&[&add[..], &["0", &before, &after, "16383"]].concat())
+        .await;
+    let () = master.command(&[&add[..], &[&ours, &ours]].concat()).await;
+    let () = asked
+        .command(&["CLUSTER", "MEET", "127.0.0.1", port, bus])
+        .await;
+    for node in [asked, master] {
+        eventually("the Cluster serves", async || {
+            let told: String = node.try_command(&["CLUSTER", "INFO"]).await.ok()?;
+            told.contains("cluster_state:ok").then_some(())
+        })
+        .await;
+    }
+    let url = format!("rediss+cluster://127.0.0.1:{asked_port}");
+    works_and_believes(&authority, &url, master).await;
 }
 
 /// Every cause of an error, in words.
