@@ -87,7 +87,9 @@ impl Connection {
             .set_response_timeout(None);
         let client = self.master.find_client().await?;
         let connecting = client.get_multiplexed_async_connection_with_config(&config);
-        within(CONNECT_TIMEOUT, "connecting to Redis", connecting).await
+        let connection = within(CONNECT_TIMEOUT, "connecting to Redis", connecting).await?;
+        tracing::info!(address = %client.get_connection_info().addr(), "connected to Redis");
+        Ok(connection)
     }
 
     async fn shared(&self) -> Result<(u64, MultiplexedConnection), BusError> {
@@ -124,9 +126,11 @@ impl Connection {
 }
 
 /// Whether another connection may do better: this one is lost, or leads to a server that is no
-/// longer the master, or not of our slot.
+/// longer the master, or not of our slot, or that has lost its replicas and may be cut off from
+/// those who have chosen another master.
 fn is_broken(error: &RedisError) -> bool {
     error.is_unrecoverable_error()
+        || error.code() == Some("NOREPLICAS")
         || matches!(
             error.kind(),
             ErrorKind::Io

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bus::{BusError, FeedEvent, PublishOutcome, RedisBus, Refusal};
+use redis::aio::MultiplexedConnection;
 use shared::Sequence;
 use testkit::{builders::slot, eventually, redis::namespace, sentinel::SentinelSet};
 use tokio::sync::OnceCell;
@@ -127,6 +128,59 @@ async fn a_master_that_comes_back_as_a_replica_is_left_alone() {
     let mut feed = bus.subscribe().await;
     bus.publish(build, change(2, "b")).await;
     assert_eq!(next_delivery(&mut feed).await.0, slot(2));
+}
+
+#[tokio::test]
+async fn a_master_cut_off_from_all_others_is_left_once_it_refuses_writes() {
+    let set = SentinelSet::start(PATIENCE).await;
+    let bus = on(&set, "pressrun");
+    let build = bus.complete_at(0).await;
+    bus.publish(build, change(1, "a")).await;
+    let isolated = &set.servers[0];
+    // Who is connected stays so; sentinels and replicas are thrown out, and have no password.
+    let mut connection = isolated.connection().await;
+    for words in [
+        "CONFIG SET min-replicas-to-write 1",
+        "CONFIG SET requirepass unknown",
+        "CLIENT KILL TYPE replica",
+    ] {
+        run::<redis::Value>(&mut connection, words).await;
+    }
+    let clients: String = run(&mut connection, "CLIENT LIST").await;
+    for line in clients
+        .lines()
+        .filter(|line| line.contains("name=sentinel-"))
+    {
+        let id = line
+            .split([' ', '='])
+            .nth(1)
+            .expect("each client has an id");
+        run::<u64>(&mut connection, &format!("CLIENT KILL ID {id}")).await;
+    }
+
+    let after = promoted(&set, isolated.port()).await;
+    let outcome = eventually("the bus leaves the old master", async || {
+        bus.publisher.publish(build, &[change(2, "b")]).await.ok()
+    })
+    .await;
+
+    assert_eq!(outcome, [published(2)]);
+    let words = ["HGET", "{pressrun}:meta", "published_through"];
+    let held: u64 = set.servers[after].command(&words).await;
+    assert_eq!(held, 2, "at the new master");
+    let role: redis::Role = run(&mut connection, "ROLE").await;
+    assert!(
+        matches!(role, redis::Role::Primary { .. }),
+        "the old one still thinks that it is the master: {role:?}"
+    );
+}
+
+async fn run<T: redis::FromRedisValue>(connection: &mut MultiplexedConnection, line: &str) -> T {
+    let mut words = line.split(' ');
+    let mut command = redis::cmd(words.next().unwrap_or_default());
+    command.arg(words.collect::<Vec<_>>());
+    let answer = command.query_async(connection).await;
+    answer.unwrap_or_else(|error| panic!("{line}: {error}"))
 }
 
 #[tokio::test]
