@@ -138,6 +138,8 @@ pub async fn follow_until(
         keeper,
         fetching,
         propagation,
+        silences_told: 0,
+        silent: false,
         inputs,
         inputs_sender,
         effects: Vec::new(),
@@ -175,6 +177,10 @@ struct Driver {
     keeper: Keeper,
     fetching: Fetching,
     propagation: Propagation,
+    /// Silences of the feed when it was last subscribed to.
+    silences_told: u64,
+    /// Whether the log has told of a silence, and no heartbeat has come since.
+    silent: bool,
     /// What hydration and poll tell.
     inputs: mpsc::Receiver<Input>,
     inputs_sender: mpsc::Sender<Input>,
@@ -227,6 +233,9 @@ impl Driver {
         {
             self.following.catalog.hear_time(beat.database_time);
         }
+        if let Input::Heartbeat(_) = &input {
+            self.silent = false;
+        }
         if let Input::LocalBegin(_, begun) = &input {
             self.found_local(begun);
         }
@@ -256,6 +265,7 @@ impl Driver {
             unready: replica.unready(),
             hydrations: counts.hydrations,
             gaps: counts.gaps,
+            silences: counts.silences,
             replays: counts.replays,
             undecodable: counts.undecodable,
             polls: counts.polls,
@@ -304,7 +314,7 @@ impl Driver {
     fn take_subscription(&mut self, made: Result<Subscription, BusError>) {
         match made {
             Ok(subscription) => {
-                info!("subscribed to the feed");
+                self.log_subscription();
                 self.subscription = Some(subscription);
                 self.step(Input::Subscribed);
             }
@@ -316,6 +326,18 @@ impl Driver {
                 self.step(Input::Disconnected);
             }
         }
+    }
+
+    /// Once in a silence, not each second of it: that may be long.
+    fn log_subscription(&mut self) {
+        let silences = self.replica.counts().silences;
+        if silences == self.silences_told {
+            info!("subscribed to the feed");
+        } else if !self.silent {
+            warn!("nothing comes over the feed, as while no writer leads: subscribed again");
+            self.silent = true;
+        }
+        self.silences_told = silences;
     }
 }
 

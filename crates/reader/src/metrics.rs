@@ -236,6 +236,12 @@ fn register_feed(metrics: &mut Metrics, status: &StatusCell) {
             count(|now| now.gaps),
         )
         .counter(
+            "silences",
+            "Of those, subscriptions given up because nothing came over them",
+            None,
+            count(|now| now.silences),
+        )
+        .counter(
             "replays",
             "Pages of the log read",
             None,

@@ -36,6 +36,9 @@ pub struct Progress {
     pub hydrations: u64,
     /// Gaps met in the feed since the start, reconnects and overflows among them.
     pub gaps: u64,
+    /// Gaps of the reader's own making since the start: nothing came over a subscription, as while
+    /// no writer leads.
+    pub silences: u64,
     /// Replays completed since the start.
     pub replays: u64,
     /// Envelopes that could not be decoded since the start.
@@ -79,6 +82,7 @@ impl Progress {
             unready: Some(Unready::Behind),
             hydrations: 0,
             gaps: 0,
+            silences: 0,
             replays: 0,
             undecodable: 0,
             polls: 0,
@@ -174,6 +178,7 @@ impl StatusCell {
             partial: self.catalog.is_partial(),
             hydrations: progress.hydrations,
             gaps: progress.gaps,
+            silences: progress.silences,
             replays: progress.replays,
             undecodable: progress.undecodable,
             polls: progress.polls,
@@ -235,6 +240,9 @@ pub struct ReaderStatus {
     pub hydrations: u64,
     /// Gaps met since the start.
     pub gaps: u64,
+    /// Gaps of the reader's own making since the start, because nothing came.
+    #[serde(default)]
+    pub silences: u64,
     /// Replays completed since the start.
     pub replays: u64,
     /// Envelopes that could not be decoded since the start.

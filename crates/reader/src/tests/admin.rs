@@ -165,6 +165,7 @@ async fn status_tells_position_head_and_lag() {
         head: Some(at(42)),
         confirmed_at: Some(Instant::now()),
         gaps: 5,
+        silences: 4,
         ..Progress::new("following", "redis")
     });
     let status = status_of(&fixture.plane).await;
@@ -179,6 +180,7 @@ async fn status_tells_position_head_and_lag() {
         ("tombstones", Value::from(1)),
         ("ready", Value::from(true)),
         ("gaps", Value::from(5)),
+        ("silences", Value::from(4)),
         ("reader", Value::from("reader-1")),
     ] {
         assert_eq!(status[name], expected, "{name}");

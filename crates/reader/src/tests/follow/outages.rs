@@ -75,7 +75,8 @@ async fn silent_feed_is_given_up_and_subscribed_to_again() {
     // The leader is gone, the bus is not.
     world.stop_leading();
 
-    world.until("silences are gaps", |now| now.gaps >= 3).await;
+    let now = world.until("silences are gaps", |now| now.gaps >= 3).await;
+    assert_eq!(now.silences, now.gaps);
 
     world.origin.put("a", "second").await;
     world.until_served("a", "second").await;
