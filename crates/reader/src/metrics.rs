@@ -99,6 +99,11 @@ pub(crate) fn metrics(measured: Measured) -> Metrics {
     connections.register(&mut metrics, connections_max);
     telemetry::trace::register(&mut metrics);
     register_feed(&mut metrics, &status);
+    metrics.area("feed").durations(
+        "propagation",
+        "Time from a change in the database until it is served here, of changes that came while following",
+        status.propagation(),
+    );
     register_catalog(&mut metrics, &status);
     register_local(&mut metrics, &status, &local);
     metrics.area("catalog").counters_by(
@@ -253,11 +258,6 @@ fn register_feed(metrics: &mut Metrics, status: &StatusCell) {
             None,
             count(|now| now.undecodable),
         );
-    metrics.area("feed").durations(
-        "propagation",
-        "Time from a change in the database until it is served here, of changes that came while following",
-        status.propagation(),
-    );
     register_healing(metrics, status);
 }
 
