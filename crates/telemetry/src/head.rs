@@ -25,7 +25,7 @@ impl Head {
     /// Traces nothing.
     pub const OFF: Self = Self { ratio: None };
 
-    /// As this process was set up by [`crate::init`]; [`Self::OFF`] where it was not, or sends no
+    /// As this process was set up by [`crate::init()`]; [`Self::OFF`] where it was not, or sends no
     /// traces.
     pub fn of_process() -> Self {
         Self {

@@ -36,7 +36,7 @@ pub(crate) fn installed() -> Option<&'static Installed> {
     INSTALLED.get()
 }
 
-/// Once per process; [`crate::init`] sees to that.
+/// Once per process; [`crate::init()`] sees to that.
 pub(crate) fn install(installed: Installed) -> bool {
     INSTALLED.set(installed).is_ok()
 }
