@@ -20,6 +20,7 @@ const SECTIONS: &[&str] = &[
     "Quick start",
     "Apart: PostgreSQL, Redis, writers, readers",
     "The whole stack",
+    "One trace of a write",
     "Who may write",
     "Bulk",
     "Tests",
@@ -86,6 +87,9 @@ async fn quick_start_and_bulk_show_what_comes() {
     let shell = dev.shell(home.path());
 
     shell.follow(&dev.at_home(quick_start)).await;
+
+    let [traced] = readme.blocks("One trace of a write");
+    shell.follow(&dev.at_home(traced)).await;
 
     let [one_request, command] = readme.blocks("Bulk");
     shell.follow(&dev.at_home(one_request)).await;
