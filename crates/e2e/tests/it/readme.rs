@@ -14,12 +14,13 @@ use crate::{
 
 const FILE: &str = "README.md";
 
-/// Sections with commands. Two are not followed but for the names of their targets: containers are
-/// not to be had here, and `make test` is what runs this.
+/// Sections with commands. Three are not followed, but for the names of their targets: the stack of
+/// containers and its traces are not to be had here, and `make test` is what runs this.
 const SECTIONS: &[&str] = &[
     "Quick start",
     "Apart: PostgreSQL, Redis, writers, readers",
     "The whole stack",
+    "One trace of a write",
     "One trace of a write",
     "Who may write",
     "Bulk",
