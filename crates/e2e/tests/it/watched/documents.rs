@@ -191,9 +191,16 @@ fn dashboards_are_found_by_uid_and_their_panels_lie_beside_each_other() {
         let dashboard = dashboard(name);
         assert!(uids.insert(dashboard["uid"].as_str().map(str::to_owned)));
         let mut cells = BTreeSet::new();
+        let mut numbers = BTreeSet::new();
         for panel in entries(&dashboard["panels"]) {
             assert!(!panel["description"].as_str().unwrap_or_default().is_empty());
             assert_eq!(panel["datasource"]["uid"], "${datasource}", "{name}");
+            let number = panel["id"].as_u64();
+            assert!(
+                number.is_some() && numbers.insert(number),
+                "{name}: {}",
+                panel["title"]
+            );
             let at = |what: &str| panel["gridPos"][what].as_u64().expect("a number");
             for x in at("x")..at("x") + at("w") {
                 for y in at("y")..at("y") + at("h") {
