@@ -21,7 +21,6 @@ const SECTIONS: &[&str] = &[
     "Apart: PostgreSQL, Redis, writers, readers",
     "The whole stack",
     "One trace of a write",
-    "One trace of a write",
     "Who may write",
     "Bulk",
     "Tests",
