@@ -4,6 +4,7 @@
 //! Every writer runs this; the database's lease lets one of them lead at a time. A leader that
 //! freezes loses its lease and finds that out with its next beat.
 
+mod ahead;
 pub mod audit;
 mod beat;
 mod compare;
@@ -126,6 +127,7 @@ impl Leader {
             end = beat::beat(&mut *lease, &*self.bus, &self.counters) => end,
             never = self.rounds(term) => never,
             never = self.expire() => never,
+            never = self.watch_readers() => never,
         };
         self.counters.leads.store(false, Ordering::Relaxed);
         warn!(

@@ -51,21 +51,19 @@ async fn readers_move_to_the_restored_history_by_themselves() {
 }
 
 /// Redis has forgotten the history that was lost, and readers know no writer whom they could ask.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn epoch_begun_by_hand_moves_readers_where_nobody_could_tell() {
-    let fleet = Fleet::start().await;
+async fn forgotten_history(fleet: &Fleet) -> (Node, Truth) {
     let writer = fleet.writer("writer-1").await;
     let url = fleet.redis.url();
     let reader = fleet.reader_over("reader-1", &url, &[], loopback(), loopback());
     fleet.ready(&reader).await;
-    put(&fleet, &writer, "kept", 0).await;
+    put(fleet, &writer, "kept", 0).await;
     let postgres = Postgres::shared().await;
     let backup = postgres.copy_database(&fleet.database_url).await;
     for number in 0..10 {
-        put(&fleet, &writer, "lost", number).await;
+        put(fleet, &writer, "lost", number).await;
     }
-    let before = Truth::read(&fleet).await;
-    before.check_reader(&fleet, &reader).await;
+    let before = Truth::read(fleet).await;
+    before.check_reader(fleet, &reader).await;
 
     drop(writer);
     postgres
@@ -73,6 +71,30 @@ async fn epoch_begun_by_hand_moves_readers_where_nobody_could_tell() {
         .await;
     let flushed: String = fleet.redis.command(&["FLUSHALL"]).await;
     assert_eq!(flushed, "OK");
+    (reader, before)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leader_notices_readers_that_are_ahead_of_a_restored_database() {
+    let fleet = Fleet::start().await;
+    let (reader, before) = forgotten_history(&fleet).await;
+    let writer = fleet.writer("writer-2").await;
+    let after = eventually("a new epoch has begun", async || {
+        let after = Truth::read(&fleet).await;
+        (before.epoch < after.epoch).then_some(after)
+    })
+    .await;
+    after.check_reader(&fleet, &reader).await;
+    let lost = format!("http://{}/v1/lost/1", reader.listen);
+    let answer = fleet.http.get(lost).send().await.expect("an answer");
+    assert_eq!(answer.status(), 404);
+    drop(writer);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn epoch_begun_by_hand_moves_readers_before_any_writer_looks() {
+    let fleet = Fleet::start().await;
+    let (reader, before) = forgotten_history(&fleet).await;
     let begun = Command::new(binary("pressrun"))
         .arg("new-epoch")
         .env("DATABASE_URL", &fleet.database_url)

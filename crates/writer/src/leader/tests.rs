@@ -1,5 +1,6 @@
 //! What the leader plans, and what it does slowly.
 
+mod ahead;
 mod compare;
 mod retention;
 mod stage;
