@@ -7,7 +7,7 @@ use std::{
     fs::Permissions,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -147,17 +147,22 @@ impl Postgres {
             let created = connection.execute(AssertSqlSafe(create.clone())).await;
             created.ok()
         });
-        // It lets no new session in, and waits for those that came just before.
+        // It lets no new session in, and waits for those that came just before. A round that is under
+        // way when the copy is there ends too: the server would go on with one that is dropped, and
+        // end sessions that come after the copy.
+        let copied = AtomicBool::new(false);
         let ending = async {
-            loop {
+            while !copied.load(Ordering::Relaxed) {
                 self.end_sessions(url).await;
                 sleep(PAUSE).await;
             }
         };
-        tokio::select! {
-            _created = creating => self.url(&copy),
-            () = ending => unreachable!("sessions are ended again and again"),
-        }
+        let creating = async {
+            creating.await;
+            copied.store(true, Ordering::Relaxed);
+        };
+        tokio::join!(creating, ending);
+        self.url(&copy)
     }
 
     /// Puts a copy made by [`Self::copy_database`] in the place of a database, as restoring a backup
