@@ -13,6 +13,7 @@
 //!   slots ahead of it that wait for their turn.
 
 mod deliver;
+mod doubts;
 mod feed;
 mod fetch;
 mod freshness;
@@ -302,6 +303,7 @@ impl Replica {
         self.epoch_seen = epoch;
         self.slots.forget_ahead();
         self.heads.begin_epoch();
+        self.polling.begin_epoch();
         self.scrubbing.abandon_pass();
         self.readiness.begin_epoch();
     }
@@ -315,18 +317,19 @@ impl Replica {
         match advance {
             Advance::Stayed => {}
             Advance::Moved => self.reached(),
-            Advance::Forked => {
+            Advance::Forked(two) => {
                 self.reached();
-                self.forked(effects);
+                self.forked(two, effects);
             }
         }
     }
 
     /// Two histories bear one epoch. The snapshot is asked again; only a new epoch, which the
-    /// writer begins, ends it. Where there is a writer to ask, it compares its history at once.
-    fn forked(&mut self, effects: &mut Vec<Effect>) {
+    /// writer begins, ends it. Where there is a writer to ask, it compares its history at once with
+    /// what may be of another one.
+    fn forked(&mut self, doubted: impl IntoIterator<Item = Tip>, effects: &mut Vec<Effect>) {
         self.counts.forks += 1;
-        self.polling.doubt();
+        self.polling.doubt(doubted);
         self.want_hydration(effects);
     }
 
@@ -334,7 +337,7 @@ impl Replica {
     /// its history still has it, and begins an epoch if not; no snapshot of this epoch would help.
     fn gone_back(&mut self) {
         self.counts.forks += 1;
-        self.polling.doubt();
+        self.polling.doubt(self.slots.tip());
     }
 
     /// The position may have moved: what waited for it is settled.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::Heartbeat;
 
-use super::{Effect, Replica, freshness::Repetition};
+use super::{Effect, Replica, freshness::Repetition, slots::Tip};
 
 #[derive(Debug)]
 pub(super) enum Feed {
@@ -81,12 +81,9 @@ impl Replica {
         self.see_epoch(heartbeat.head.epoch, effects);
         let deadline = now + self.timing.head_patience;
         self.heads.learn(heartbeat.head, deadline);
-        let forked = self
-            .slots
-            .tip()
-            .is_some_and(|tip| tip.position == heartbeat.head && tip.link != heartbeat.link);
-        if forked {
-            self.forked(effects);
+        let forks = |tip: &Tip| tip.position == heartbeat.head && tip.link != heartbeat.link;
+        if let Some(tip) = self.slots.tip().filter(forks) {
+            self.forked([tip], effects);
         }
         self.reached();
     }

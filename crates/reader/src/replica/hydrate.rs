@@ -176,7 +176,7 @@ impl Replica {
         self.readiness.snapshot_read();
         self.need_no_local();
         effects.push(Effect::DropUnseen(attempt, floor.position));
-        self.slots.lift(floor);
+        self.polling.doubt(self.slots.lift(floor));
         self.reached();
         self.advance(now, effects);
         self.replay_wanted = true;
@@ -236,7 +236,7 @@ impl Replica {
     fn snapshot_refused(&mut self, unusable: Unusable, effects: &mut Vec<Effect>) {
         if unusable == Unusable::Forked {
             self.counts.forks += 1;
-            self.polling.doubt();
+            self.polling.doubt(self.slots.tip());
         }
         self.hydration_failed(effects);
     }

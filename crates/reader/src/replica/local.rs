@@ -111,7 +111,7 @@ impl Replica {
         }
         self.local = Local::Taken;
         self.readiness.begun_locally();
-        self.slots.lift(tip);
+        self.polling.doubt(self.slots.lift(tip));
         self.reached();
         self.advance(now, effects);
         self.replay_wanted = true;

@@ -7,30 +7,45 @@ use std::time::Duration;
 
 use shared::{Delivery, Heartbeat, Position};
 
-use super::{Activity, Effect, Feed, PollAttempt, Replica, Source, Sources, hydrate::Hydrating};
+use super::{
+    Activity, Effect, Feed, PollAttempt, Replica, Source, Sources, doubts::Doubts,
+    hydrate::Hydrating, slots::Tip,
+};
 
 #[derive(Debug, Default)]
 pub(super) struct Polling {
     running: Option<Poll>,
     not_before: Duration,
     failures_in_row: u32,
-    /// Links did not match: a writer that is asked compares its history with the tip held.
-    in_doubt: bool,
+    doubts: Doubts,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Poll {
     attempt: PollAttempt,
     sent_at: Duration,
-    /// The position that was held then.
-    after: Position,
+    /// After what: the tip held then, or what was in doubt.
+    after: Tip,
     /// Where the database stood after that.
     head: Option<Position>,
 }
 
 impl Polling {
-    pub(super) fn doubt(&mut self) {
-        self.in_doubt = true;
+    /// Links did not match: a writer is asked whether its history has these.
+    pub(super) fn doubt(&mut self, tips: impl IntoIterator<Item = Tip>) {
+        self.doubts.add(tips);
+    }
+
+    /// What was in doubt was of an epoch that has ended.
+    pub(super) fn begin_epoch(&mut self) {
+        self.doubts.clear();
+    }
+
+    /// A poll was answered, in one way or the other.
+    fn answered(&mut self, poll: Poll) {
+        self.running = None;
+        self.failures_in_row = 0;
+        self.doubts.settle(poll.after);
     }
 }
 
@@ -54,18 +69,19 @@ impl Replica {
     /// Asks a writer, while that is where changes come from, or to have its history compared.
     pub(super) fn poll_if_due(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         let is_source = self.source == Source::Writer;
-        let wanted = is_source || self.polling.in_doubt;
+        let doubted = self.polling.doubts.first();
+        let wanted = is_source || doubted.is_some();
         let due = self.polling.running.is_none() && self.polling.not_before <= now;
         if self.sources == Sources::Bus || !wanted || !due {
             return;
         }
-        match self.slots.tip_in(self.epoch_seen) {
+        match doubted.or_else(|| self.slots.tip_in(self.epoch_seen)) {
             Some(tip) => {
                 let attempt = PollAttempt(self.number());
                 self.polling.running = Some(Poll {
                     attempt,
                     sent_at: now,
-                    after: tip.position,
+                    after: tip,
                     head: None,
                 });
                 effects.push(Effect::Poll(attempt, tip));
@@ -116,12 +132,11 @@ impl Replica {
             return;
         };
         self.counts.polls += 1;
-        self.polling.running = None;
-        self.polling.failures_in_row = 0;
-        self.polling.in_doubt = false;
-        // The page was full: the next one at once.
+        self.polling.answered(poll);
+        // The page was full, or there are doubts left: the next one at once.
         let position = self.slots.position();
-        let more = Some(poll.after) < position && position < poll.head;
+        let was_full = Some(poll.after.position) < position && position < poll.head;
+        let more = was_full || self.polling.doubts.first().is_some();
         self.polling.not_before = if more {
             now
         } else {
@@ -139,9 +154,7 @@ impl Replica {
             return;
         };
         self.counts.polls += 1;
-        self.polling.running = None;
-        self.polling.failures_in_row = 0;
-        self.polling.in_doubt = false;
+        self.polling.answered(poll);
         self.polling.not_before = poll.sent_at + self.timing.poll_interval;
         if let Some(head) = head {
             self.see_epoch(head.epoch, effects);

@@ -96,7 +96,7 @@ impl Replica {
         }
         match usable(Some(read.begun), self.epoch_seen, Some(tip)) {
             Ok(_) if is_whole(&read.begun, read.ended) => {}
-            Err(Unusable::Forked) => return self.forked(effects),
+            Err(Unusable::Forked) => return self.forked([tip], effects),
             Ok(_) | Err(Unusable::NotYet) => return,
         }
         match read.bucket {

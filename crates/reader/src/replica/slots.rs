@@ -17,6 +17,25 @@ pub struct Tip {
     pub link: Link,
 }
 
+impl Tip {
+    /// What the tip is once everything up to this slot is applied.
+    pub(super) fn of(slot: &Slot) -> Self {
+        Self {
+            position: slot.position,
+            link: slot.link,
+        }
+    }
+
+    /// The tip before the change that has led to this one.
+    fn before(self, prev_link: Link) -> Self {
+        let sequence = Sequence(self.position.sequence.0.saturating_sub(1));
+        Self {
+            position: Position::new(self.position.epoch, sequence),
+            link: prev_link,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     tip: Option<Tip>,
@@ -33,9 +52,9 @@ pub(super) enum Advance {
     Stayed,
     /// It moved.
     Moved,
-    /// Two histories: the next slot continues from another link than the one held, or a slot has
-    /// come with two links.
-    Forked,
+    /// Two histories: the next slot continues from another link than the tip's, or a slot has come
+    /// with two links. One of these two, both applied, is of a history that the database has lost.
+    Forked([Tip; 2]),
 }
 
 impl Slots {
@@ -80,38 +99,43 @@ impl Slots {
             self.hole_since = None;
             return Advance::Moved;
         }
-        let is_one_history = self.remember(slot);
-        match self.advance(epoch, now) {
-            Advance::Stayed | Advance::Moved if !is_one_history => Advance::Forked,
-            advance => advance,
+        match self.remember(slot) {
+            Ok(()) => self.advance(epoch, now),
+            Err(other) => {
+                self.advance(epoch, now);
+                Advance::Forked([other, Tip::of(slot)])
+            }
         }
     }
 
-    /// Remembers a slot whose envelope is applied, unless the tip is past it. `false` if it is
-    /// remembered with other links.
+    /// Remembers a slot whose envelope is applied, unless the tip is past it. Fails with what is
+    /// remembered, if that has other links.
     ///
     /// A number is given to one change only: links are drawn before the commit, and a change is
     /// told of after it. So one of the two is of a history that the database has lost, and nothing
     /// here tells which. Neither is kept: the slot is a hole again, which the log or a writer fills.
-    fn remember(&mut self, slot: &Slot) -> bool {
+    fn remember(&mut self, slot: &Slot) -> Result<(), Tip> {
         let passed = self
             .position_in(slot.position.epoch)
             .is_some_and(|position| slot.position <= position);
         if passed {
-            return true;
+            return Ok(());
         }
         let links = (slot.prev_link, slot.link);
-        match self.ahead.get(&slot.position.sequence) {
-            Some(held) if *held != links => {
+        match self.ahead.get(&slot.position.sequence).copied() {
+            Some(held) if held != links => {
                 self.ahead.remove(&slot.position.sequence);
-                return false;
+                return Err(Tip {
+                    link: held.1,
+                    ..Tip::of(slot)
+                });
             }
             None if self.ahead.len() < AHEAD_MAX => {
                 self.ahead.insert(slot.position.sequence, links);
             }
             _ => {}
         }
-        true
+        Ok(())
     }
 
     /// Moves the tip over the slots that follow it, as far as their links match.
@@ -120,10 +144,11 @@ impl Slots {
             return Advance::Stayed;
         };
         let before = tip.position.sequence;
-        let mut forked = false;
+        let mut forked = None;
         while let Some((prev_link, link)) = self.ahead.remove(&tip.position.sequence.next()) {
             if prev_link != tip.link {
-                forked = true;
+                let position = Position::new(epoch, tip.position.sequence.next());
+                forked = Some([*tip, Tip { position, link }]);
                 break;
             }
             tip.position.sequence = tip.position.sequence.next();
@@ -136,21 +161,37 @@ impl Slots {
             self.hole_since = Some(now);
         }
         match (forked, moved) {
-            (true, _) => Advance::Forked,
-            (false, true) => Advance::Moved,
-            (false, false) => Advance::Stayed,
+            (Some(two), _) => Advance::Forked(two),
+            (None, true) => Advance::Moved,
+            (None, false) => Advance::Stayed,
         }
     }
 
     /// Everything at or below `floor` is in the catalog: lifts the tip to it, unless it is past it
     /// within the epoch already.
-    pub(super) fn lift(&mut self, floor: Tip) {
+    ///
+    /// Gives the slots that no link joins to the floor, though changes of theirs are applied: the
+    /// last of each run of links. What was read may be older than them, and would not replace them.
+    pub(super) fn lift(&mut self, floor: Tip) -> Vec<Tip> {
         let lower = self
             .position()
             .is_none_or(|position| position < floor.position);
-        if lower {
-            self.tip = Some(floor);
-            self.ahead = self.ahead.split_off(&floor.position.sequence.next());
+        if !lower {
+            return Vec::new();
         }
+        self.tip = Some(floor);
+        let above = self.ahead.split_off(&floor.position.sequence.next());
+        let below = std::mem::replace(&mut self.ahead, above);
+        let mut joined = floor;
+        let mut unjoined = Vec::new();
+        for (sequence, (prev_link, link)) in below.into_iter().rev() {
+            let position = Position::new(floor.position.epoch, sequence);
+            let tip = Tip { position, link };
+            if tip != joined {
+                unjoined.push(tip);
+            }
+            joined = tip.before(prev_link);
+        }
+        unjoined
     }
 }

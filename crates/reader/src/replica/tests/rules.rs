@@ -1,5 +1,6 @@
 //! Each rule of following by itself.
 
+mod doubts;
 mod follow;
 mod hydrate;
 mod local;

@@ -4,7 +4,7 @@ use super::*;
 use crate::replica::{PollAttempt, Source, Tip};
 
 impl Machine {
-    fn with_writer(sequence: u64) -> Self {
+    pub(super) fn with_writer(sequence: u64) -> Self {
         Self::with(Sources::BusAndWriter).hydrate(sequence)
     }
 
@@ -15,7 +15,12 @@ impl Machine {
     }
 
     /// A writer answers that it stands at `head`, with these changes.
-    fn answer(&mut self, attempt: PollAttempt, head: u64, changes: &[u64]) -> Vec<Effect> {
+    pub(super) fn answer(
+        &mut self,
+        attempt: PollAttempt,
+        head: u64,
+        changes: &[u64],
+    ) -> Vec<Effect> {
         let mut all = self.take(Input::PollBegin(attempt, beat_at(head))).to_vec();
         let deliveries = changes.iter().map(|number| delivery(*number)).collect();
         all.extend_from_slice(self.take(Input::PollDeliveries(attempt, deliveries)));
@@ -24,7 +29,7 @@ impl Machine {
     }
 
     /// 10 ms, after which the bus repeats the latest nonce with this head.
-    fn confirm(&mut self, head: u64, nonce: &mut Option<u64>) -> Vec<Effect> {
+    pub(super) fn confirm(&mut self, head: u64, nonce: &mut Option<u64>) -> Vec<Effect> {
         let effects = self.elapse(10);
         *nonce = probe_in(&effects).or(*nonce);
         self.take(heartbeat(head, *nonce));
@@ -32,7 +37,7 @@ impl Machine {
     }
 }
 
-fn poll_in(effects: &[Effect]) -> Option<(PollAttempt, Tip)> {
+pub(super) fn poll_in(effects: &[Effect]) -> Option<(PollAttempt, Tip)> {
     effects.iter().find_map(|effect| match effect {
         Effect::Poll(attempt, tip) => Some((*attempt, *tip)),
         _ => None,
@@ -267,50 +272,6 @@ fn snapshot_of_a_writer_behind_the_position_is_refused() {
     let attempt = machine.attempt();
     machine.take(Input::WriterSnapshotBegin(attempt, beat_at(4)));
     assert_eq!(machine.replica.counts().hydrations_failed, 1);
-}
-
-#[test]
-fn link_mismatch_makes_a_writer_compare_its_history() {
-    let mut machine = Machine::with_writer(5);
-    let mut nonce = None;
-    for _ in 0..30 {
-        machine.confirm(5, &mut nonce);
-    }
-    let mut forked = delivery(6);
-    forked.slot.prev_link = Link(99);
-    let effects = machine.take(Input::Delivery(forked));
-    let (_, after) = poll_in(effects).expect("a writer is asked");
-    assert_eq!((after.position, after.link), (position(5), Link(5)));
-    assert_eq!(machine.replica.source(), Source::Bus);
-}
-
-#[test]
-fn head_behind_the_position_makes_a_writer_compare_its_history() {
-    let mut machine = Machine::with_writer(5);
-    let mut nonce = None;
-    for _ in 0..30 {
-        machine.confirm(5, &mut nonce);
-    }
-    let effects = machine.take(heartbeat(4, nonce));
-    let (_, after) = poll_in(effects).expect("a writer is asked");
-    assert_eq!((after.position, after.link), (position(5), Link(5)));
-    assert_eq!(machine.replica.source(), Source::Bus);
-}
-
-#[test]
-fn slot_with_two_links_makes_a_writer_compare_its_history() {
-    let mut machine = Machine::with_writer(5);
-    let mut nonce = None;
-    for _ in 0..30 {
-        machine.confirm(5, &mut nonce);
-    }
-    machine.take(Input::Delivery(delivery(7)));
-    let mut other = delivery(7);
-    other.slot.link = Link(99);
-    let effects = machine.take(Input::Delivery(other));
-    assert!(poll_in(effects).is_some());
-    assert!(hydration_in(effects).is_some());
-    assert_eq!(machine.replica.counts().forks, 1);
 }
 
 #[test]
