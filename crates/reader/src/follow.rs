@@ -4,33 +4,35 @@
 //! One task does all of it, on a thread apart from those that answer reads.
 
 mod effects;
+mod events;
 mod fetching;
 mod hydration;
 mod local;
 mod propagation;
 mod scrub;
 mod slot;
+mod telling;
 mod traced;
 mod writer;
 
 use std::{sync::Arc, time::Duration};
 
-use bus::{BusError, FeedEvent, Follower, SnapshotReader, Subscription};
-use shared::FeedMessage;
+use bus::{BusError, Follower, SnapshotReader, Subscription};
 use tokio::{
     sync::mpsc,
     time::{Instant, MissedTickBehavior, interval},
 };
-use tracing::{debug, info, warn};
+use tracing::debug;
 
 use crate::{
     catalog::CatalogWriter,
     fetch::Asked,
     reached::Reaching,
-    replica::{Effect, Input, Replica, Source, Sources, Timing},
-    status::{Progress, StatusCell},
+    replica::{Effect, Input, Replica, Sources, Timing},
+    status::StatusCell,
 };
 
+use events::next_event;
 use fetching::Fetching;
 use local::Keeper;
 pub use local::Keeping;
@@ -40,20 +42,8 @@ use slot::Slot;
 pub(crate) use writer::{FrameBuffer, StreamError};
 pub use writer::{WriterSource, WriterUrlError};
 
-/// The word in the status for changes that come from a writer.
-const WRITER: &str = "writer";
-
-/// The same, for a local snapshot alone.
-const LOCAL: &str = "local";
-
 /// How often deadlines are judged and the status is brought up to date.
 const TICK: Duration = Duration::from_millis(25);
-
-/// How often the reader registers its status with the bus.
-const REGISTER_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Events taken from the subscription at once, before anything else has its turn.
-const EVENTS_AT_ONCE: usize = 256;
 
 /// Inputs of a hydration and a poll that may wait for the machine; both wait while it is full. Few:
 /// one may be a part of a bucket, some 256 KiB, and a reader with a budget has no room for many.
@@ -245,131 +235,6 @@ impl Driver {
         self.effects = effects;
         if let Some(line) = self.replica.evictable() {
             self.following.catalog.settle(line);
-        }
-    }
-
-    /// Brings the status up to date, and registers it with the bus now and then.
-    fn tell(&mut self) {
-        let replica = &self.replica;
-        let counts = replica.counts();
-        self.following.status.set(Progress {
-            position: replica.position(),
-            head: replica.head(),
-            confirmed_at: replica.confirmed_at().map(|at| self.started + at),
-            state: replica.state().as_str(),
-            source: match replica.source() {
-                _ if replica.is_local() => LOCAL,
-                Source::Bus => self.following.source,
-                Source::Writer => WRITER,
-            },
-            unready: replica.unready(),
-            hydrations: counts.hydrations,
-            gaps: counts.gaps,
-            silences: counts.silences,
-            replays: counts.replays,
-            undecodable: counts.undecodable,
-            polls: counts.polls,
-            scrubs: counts.scrubs,
-            repairs: self.repairs,
-            snapshot_age: self.keeper.age().filter(|_| replica.is_local()),
-        });
-        let now = Instant::now();
-        let due = self
-            .registered_at
-            .is_none_or(|at| REGISTER_INTERVAL <= now - at);
-        if due && self.registering.is_empty() {
-            self.registered_at = Some(now);
-            let bus = Arc::clone(&self.following.bus);
-            let reader = self.following.reader.clone();
-            let status = self.following.status.status(now);
-            self.registering.put(async move {
-                let json = serde_json::to_string(&status).unwrap_or_default();
-                bus.register(&reader, &json).await
-            });
-        }
-    }
-
-    /// Takes an event and those that wait behind it: a burst costs one look at the clock, and wakes
-    /// once those that wait for a position.
-    fn take_events(&mut self, first: Option<FeedEvent>) {
-        let now = self.started.elapsed();
-        if let Some(input) = input_of(first) {
-            self.take(now, input);
-        }
-        for _ in 1..EVENTS_AT_ONCE {
-            let waiting = self
-                .subscription
-                .as_mut()
-                .and_then(Subscription::next_waiting);
-            let Some(event) = waiting else {
-                break;
-            };
-            if let Some(input) = input_of(Some(event)) {
-                self.take(now, input);
-            }
-        }
-        self.following.reaching.tell(self.replica.position());
-    }
-
-    fn take_subscription(&mut self, made: Result<Subscription, BusError>) {
-        match made {
-            Ok(subscription) => {
-                self.log_subscription();
-                self.subscription = Some(subscription);
-                self.step(Input::Subscribed);
-            }
-            Err(error) => {
-                warn!(
-                    error = &error as &dyn std::error::Error,
-                    "no subscription to the feed"
-                );
-                self.step(Input::Disconnected);
-            }
-        }
-    }
-
-    /// Once in a silence, not each second of it: that may be long.
-    fn log_subscription(&mut self) {
-        let silences = self.replica.counts().silences;
-        if silences == self.silences_told {
-            info!("subscribed to the feed");
-        } else if !self.silent {
-            warn!("nothing comes over the feed, as while no writer leads: subscribed again");
-            self.silent = true;
-        }
-        self.silences_told = silences;
-    }
-}
-
-/// The next event of the subscription; never, while there is none.
-async fn next_event(subscription: &mut Option<Subscription>) -> Option<FeedEvent> {
-    match subscription {
-        Some(live) => {
-            let event = live.next().await;
-            if event.is_none() {
-                *subscription = None;
-            }
-            event
-        }
-        None => std::future::pending().await,
-    }
-}
-
-/// What the machine is to be told of an event; nothing, of octets that mean nothing.
-fn input_of(event: Option<FeedEvent>) -> Option<Input> {
-    match event {
-        Some(FeedEvent::Message(FeedMessage::Delivery(delivery))) => {
-            Some(Input::Delivery(delivery))
-        }
-        Some(FeedEvent::Message(FeedMessage::Notice(slot))) => Some(Input::Notice(slot)),
-        Some(FeedEvent::Message(FeedMessage::Heartbeat(beat))) => Some(Input::Heartbeat(beat)),
-        Some(FeedEvent::Undecodable) => {
-            debug!("octets on the feed that are not a message");
-            None
-        }
-        None => {
-            warn!("the subscription to the feed has ended");
-            Some(Input::Disconnected)
         }
     }
 }
