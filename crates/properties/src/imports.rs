@@ -1,5 +1,7 @@
 //! Imports: input to lines, lines to documents.
 
+use std::iter;
+
 use bytes::Bytes;
 use shared::ContentCoding;
 use writer::{
@@ -20,26 +22,34 @@ const COLLECTION: &str = "things";
 ///
 /// Each line gets a verdict, and what is taken from it is its own `id` and the value of its `body`.
 pub fn imports(octets: &[u8]) {
-    let lines = divide(octets, usize::MAX);
+    let lines = divide(octets, []);
     assert_eq!(lines, expected(octets));
-    // Chunks of a length that depends on the input, so that any comes up.
-    let sum = octets
-        .iter()
-        .fold(0, |sum: usize, octet| sum + usize::from(*octet));
+    // Lengths that depend on the input, so that any comes up: 0 too, and any beside any.
+    let own = octets.iter().map(|&octet| 13 * usize::from(octet));
+    assert_eq!(divide(octets, own.clone()), lines, "in chunks of its own");
+    let sum: usize = own.sum();
     for chunk in [1, 1 + sum % 97] {
-        assert_eq!(divide(octets, chunk), lines, "in chunks of {chunk}");
+        let chunks = iter::repeat(chunk);
+        assert_eq!(divide(octets, chunks), lines, "in chunks of {chunk}");
     }
     for line in &lines {
         check(line);
     }
 }
 
-fn divide(input: &[u8], chunk: usize) -> Vec<Line> {
+/// The lines of `input`, given in chunks of these lengths, the rest as one.
+fn divide(input: &[u8], chunks: impl IntoIterator<Item = usize>) -> Vec<Line> {
     let mut lines = Lines::new(IMPORT_LINE_BYTES_MAX);
     let mut taken = Vec::new();
-    for chunk in input.chunks(chunk) {
+    let mut rest = input;
+    for len in chunks.into_iter().chain([usize::MAX]) {
+        let (chunk, after) = rest.split_at(len.min(rest.len()));
         lines.push(Bytes::copy_from_slice(chunk));
-        taken.extend(std::iter::from_fn(|| lines.take()));
+        taken.extend(iter::from_fn(|| lines.take()));
+        rest = after;
+        if rest.is_empty() {
+            break;
+        }
     }
     taken.extend(lines.finish());
     assert_eq!(lines.taken(), taken.len() as u64);

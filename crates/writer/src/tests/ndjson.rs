@@ -1,8 +1,7 @@
-//! Lines come out the same wherever the chunks are cut. What lines those are, of any input, the crate
-//! `properties` tells.
+//! Lines at their limits, and how they are counted. What lines there are in any input, wherever its
+//! chunks are cut, the crate `properties` tells.
 
 use bytes::Bytes;
-use proptest::prelude::*;
 
 use crate::ndjson::{CUT_BYTES, Content, Line, Lines};
 
@@ -65,40 +64,4 @@ fn counting_goes_on_where_it_was_left() {
     lines.push(Bytes::from_static(b"abc\n"));
     let line = lines.take().unwrap();
     assert_eq!((line.number, line.end), (8, 104));
-}
-
-/// Lines of lengths around every limit.
-fn inputs() -> impl Strategy<Value = Vec<u8>> {
-    let len = prop_oneof![
-        0..4_usize,
-        CUT_BYTES - 2..CUT_BYTES + 2,
-        LINE_BYTES_MAX - 2..LINE_BYTES_MAX + 3,
-        LINE_BYTES_MAX..3 * LINE_BYTES_MAX,
-    ];
-    let line = (len, any::<u8>()).prop_map(|(len, octet)| {
-        let octet = if octet == b'\n' { b'x' } else { octet };
-        vec![octet; len]
-    });
-    (prop::collection::vec(line, 0..6), any::<bool>()).prop_map(|(lines, ends)| {
-        let mut input = lines.join(&b'\n');
-        if ends {
-            input.push(b'\n');
-        }
-        input
-    })
-}
-
-proptest! {
-    #[test]
-    fn lines_do_not_depend_on_chunks(
-        input in inputs(),
-        chunks in prop::collection::vec(0..3000_usize, 0..12),
-    ) {
-        prop_assert_eq!(divide(&input, &chunks), divide(&input, &[]));
-    }
-
-    #[test]
-    fn octet_by_octet_gives_the_same(input in prop::collection::vec(any::<u8>(), 0..300)) {
-        prop_assert_eq!(divide(&input, &vec![1; input.len()]), divide(&input, &[]));
-    }
 }
