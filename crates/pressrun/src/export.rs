@@ -20,7 +20,7 @@ use self::{
     output::Output,
 };
 use crate::{
-    command::{base_url, collection},
+    arguments::{base_url, collection},
     progress::{self, Progress, say},
 };
 

@@ -1,6 +1,7 @@
 //! The command `pressrun`: alone, or as `pressrun dev`, a writer and a reader in one process; and
 //! what carries documents in and out in bulk, compares them, or prepares for them.
 
+mod arguments;
 mod command;
 mod config;
 mod database;

@@ -19,7 +19,7 @@ use self::{
     compare::{Finding, compare},
 };
 use crate::{
-    command::base_url,
+    arguments::base_url,
     progress::{self, DIFFERS, STOPPED, say},
 };
 

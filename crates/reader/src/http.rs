@@ -15,6 +15,7 @@ pub mod negotiate;
 pub(crate) mod openapi;
 pub mod respond;
 pub mod serve;
+mod unstored;
 pub mod yardstick;
 
 use std::sync::Arc;

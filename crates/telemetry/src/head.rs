@@ -3,7 +3,7 @@
 //! A request that comes with a `traceparent` is traced if that says so; of the others a share is.
 //! Everything below such a request is traced with it, and nothing else.
 
-use crate::{context::TraceParent, trace};
+use crate::{context::TraceParent, installed::installed};
 
 /// What decides. `Copy`, and without effect where traces go nowhere.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,7 +29,7 @@ impl Head {
     /// traces.
     pub fn of_process() -> Self {
         Self {
-            ratio: trace::installed().map(|installed| installed.ratio),
+            ratio: installed().map(|installed| installed.ratio),
         }
     }
 

@@ -19,8 +19,8 @@ use tracing_subscriber::{
 
 use crate::{
     export::{self, SpanCounts},
+    installed::{Installed, install},
     lines::JsonLines,
-    trace::{self, Installed},
 };
 
 /// How long [`Telemetry::shutdown`] waits for the last spans to leave.
@@ -99,7 +99,7 @@ pub fn init(config: &Config) -> Result<Telemetry, InitError> {
     let provider = provider(config, &counts)?;
     tracing::dispatcher::set_global_default(dispatch).map_err(|_taken| InitError::Twice)?;
     if let Some(provider) = &provider {
-        let installed = trace::install(Installed {
+        let installed = install(Installed {
             tracer: provider.tracer(env!("CARGO_PKG_NAME")),
             ratio: config.trace_ratio,
             counts,

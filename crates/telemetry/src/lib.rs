@@ -12,6 +12,7 @@ mod context;
 mod export;
 mod head;
 mod init;
+mod installed;
 mod lines;
 pub mod metrics;
 pub mod trace;

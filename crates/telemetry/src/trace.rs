@@ -10,7 +10,6 @@
 use std::{
     borrow::Cow,
     fmt,
-    sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
 };
 
@@ -20,26 +19,9 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::trace::SdkTracer;
 
-use crate::{Metrics, context::TraceParent, export::SpanCounts, head::Origin};
-
-/// What every span of this process is made with.
-#[derive(Debug)]
-pub(crate) struct Installed {
-    pub(crate) tracer: SdkTracer,
-    pub(crate) ratio: f64,
-    pub(crate) counts: Arc<SpanCounts>,
-}
-
-static INSTALLED: OnceLock<Installed> = OnceLock::new();
-
-pub(crate) fn installed() -> Option<&'static Installed> {
-    INSTALLED.get()
-}
-
-/// Once per process; [`crate::init()`] sees to that.
-pub(crate) fn install(installed: Installed) -> bool {
-    INSTALLED.set(installed).is_ok()
-}
+use crate::{
+    Metrics, context::TraceParent, export::SpanCounts, head::Origin, installed::installed,
+};
 
 /// Registers what becomes of this process' spans, under `traces`.
 pub fn register(metrics: &mut Metrics) {

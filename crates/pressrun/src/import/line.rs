@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Options;
-use crate::command::check_collection;
+use crate::arguments::check_collection;
 
 /// How lines are read.
 #[derive(Debug, Clone)]

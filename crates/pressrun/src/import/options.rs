@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind, value_parser};
 use service::config::{Environment, Secret};
 use writer::http::ERRORS_MAX;
 
-use crate::command::{base_url, collection};
+use crate::arguments::{base_url, collection};
 
 /// Lines of one request unless told otherwise: ten batches of the writer, so that it waits for the
 /// next request for a small part of the time.

@@ -9,11 +9,13 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use http::{HeaderValue, header};
 use service::{Kind, Problem};
 use tokio::time::Instant;
 
-use super::{DrainCheck, digest, openapi};
+use super::{
+    DrainCheck, digest, openapi,
+    unstored::{forbid_storing, unstored},
+};
 use crate::{
     catalog::Catalog,
     hot::HotKeys,
@@ -102,17 +104,4 @@ async fn hot(State(plane): State<AdminPlane>) -> Response {
 
 async fn schema() -> Response {
     unstored("application/schema+json", STATUS_SCHEMA.to_owned())
-}
-
-pub(super) fn unstored(content_type: &'static str, text: String) -> Response {
-    let mut response = ([(header::CONTENT_TYPE, content_type)], text).into_response();
-    forbid_storing(&mut response);
-    response
-}
-
-/// What is true now is not true later.
-fn forbid_storing(response: &mut Response) {
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }

@@ -27,7 +27,7 @@ use shared::{
 };
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
-use super::admin::unstored;
+use super::unstored::unstored;
 use crate::{
     catalog::{Catalog, Lookup},
     entry::{Entry, Prepared},
