@@ -230,7 +230,11 @@ impl Driver {
             self.found_local(begun);
         }
         let mut effects = std::mem::take(&mut self.effects);
+        let epoch = self.replica.epoch();
         self.replica.step(now, input, &mut effects);
+        if epoch < self.replica.epoch() {
+            self.following.reaching.begin_epoch(self.replica.epoch());
+        }
         self.carry_out(&mut effects);
         self.effects = effects;
         if let Some(line) = self.replica.evictable() {

@@ -17,7 +17,7 @@ pub const WAITERS_MAX: usize = 1024;
 /// Why a position is not awaited any longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotReached {
-    /// Its epoch has ended: the reader is in this one.
+    /// Its epoch has ended: the reader knows of this one.
     EpochEnded(Epoch),
     /// It was not reached within [`WAIT_MAX`].
     TooLate,
@@ -25,31 +25,52 @@ pub enum NotReached {
     TooMany,
 }
 
+/// What is told.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    position: Option<Position>,
+    /// The latest epoch known of. While its documents come, the position still is of the one before,
+    /// but what is served may be of either.
+    epoch: Epoch,
+}
+
 /// Tells of the position. There is one, held by whoever follows the feed.
 #[derive(Debug)]
-pub struct Reaching(watch::Sender<Option<Position>>);
+pub struct Reaching(watch::Sender<Told>);
 
 /// The position, on any thread. Cloning it shares it, and the room for those that wait.
 #[derive(Debug, Clone)]
 pub struct Reached {
-    position: watch::Receiver<Option<Position>>,
+    told: watch::Receiver<Told>,
     room: Arc<Semaphore>,
 }
 
 /// Both ends, of a reader that holds nothing yet.
 pub fn reached() -> (Reaching, Reached) {
-    let (sender, position) = watch::channel(None);
+    let (sender, told) = watch::channel(Told {
+        position: None,
+        epoch: Epoch(0),
+    });
     let room = Arc::new(Semaphore::new(WAITERS_MAX));
-    (Reaching(sender), Reached { position, room })
+    (Reaching(sender), Reached { told, room })
 }
 
 impl Reaching {
     /// Everything at or below `position` is in the catalog. Wakes those that wait.
     pub fn tell(&self, position: Option<Position>) {
-        self.0.send_if_modified(|held| {
-            let moved = *held != position;
-            *held = position;
+        self.0.send_if_modified(|told| {
+            let moved = told.position != position;
+            told.position = position;
             moved
+        });
+    }
+
+    /// The epochs before this one have ended. To be told before anything of it is in the catalog.
+    pub fn begin_epoch(&self, epoch: Epoch) {
+        self.0.send_if_modified(|told| {
+            let begun = told.epoch < epoch;
+            told.epoch = told.epoch.max(epoch);
+            begun
         });
     }
 }
@@ -57,7 +78,16 @@ impl Reaching {
 impl Reached {
     /// Whether the reader holds everything at or below `asked`, and `asked`'s epoch goes on.
     pub fn has(&self, asked: Position) -> bool {
-        judge(*self.position.borrow(), asked) == Some(Ok(()))
+        judge(*self.told.borrow(), asked) == Some(Ok(()))
+    }
+
+    /// Whether `asked`'s epoch still goes on: what was looked up since the reader held `asked` may
+    /// else be of a later one.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn goes_on(&self, asked: Position) -> Result<(), NotReached> {
+        judge(*self.told.borrow(), asked).unwrap_or(Ok(()))
     }
 
     /// Waits until the reader holds everything at or below `asked`.
@@ -65,14 +95,14 @@ impl Reached {
     /// # Errors
     /// It does not, and waiting longer is of no use or not possible.
     pub async fn at_least(&self, asked: Position) -> Result<(), NotReached> {
-        let mut position = self.position.clone();
-        if let Some(answer) = judge(*position.borrow_and_update(), asked) {
+        let mut told = self.told.clone();
+        if let Some(answer) = judge(*told.borrow_and_update(), asked) {
             return answer;
         }
         let _room = self.room.try_acquire().or(Err(NotReached::TooMany))?;
-        let reaching = position.wait_for(|held| judge(*held, asked).is_some());
+        let reaching = told.wait_for(|told| judge(*told, asked).is_some());
         match timeout(WAIT_MAX, reaching).await {
-            Ok(Ok(held)) => judge(*held, asked).unwrap_or(Err(NotReached::TooLate)),
+            Ok(Ok(told)) => judge(*told, asked).unwrap_or(Err(NotReached::TooLate)),
             // Whoever told of the position has ended.
             Ok(Err(_)) | Err(_) => Err(NotReached::TooLate),
         }
@@ -80,10 +110,11 @@ impl Reached {
 }
 
 /// What can be said already; nothing, while the position may still be reached.
-fn judge(held: Option<Position>, asked: Position) -> Option<Result<(), NotReached>> {
-    let held = held?;
-    if asked.epoch < held.epoch {
-        Some(Err(NotReached::EpochEnded(held.epoch)))
+fn judge(told: Told, asked: Position) -> Option<Result<(), NotReached>> {
+    let held = told.position?;
+    let epoch = told.epoch.max(held.epoch);
+    if asked.epoch < epoch {
+        Some(Err(NotReached::EpochEnded(epoch)))
     } else {
         (asked <= held).then_some(Ok(()))
     }

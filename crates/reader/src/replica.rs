@@ -211,6 +211,11 @@ impl Replica {
         self.slots.tip()
     }
 
+    /// The highest epoch that anything has shown; those before it have ended.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch_seen
+    }
+
     /// Whether the tip is of the latest epoch and nothing is being loaded: then all that is held is
     /// of that epoch, too.
     pub fn is_settled(&self) -> bool {

@@ -5,15 +5,17 @@ use std::{sync::Arc, time::Duration};
 use axum::body::Body;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
+use shared::Epoch;
 use tokio::{
     task::JoinSet,
     time::{Instant, advance},
 };
 use tower::ServiceExt;
 
-use super::{at, at_epoch, empty, holding, put};
+use super::{at, at_epoch, empty, holding, put, put_at};
 use crate::{
-    catalog::CatalogWriter,
+    catalog::{CatalogConfig, CatalogWriter, catalog},
+    fetch::{Fetched, fetches},
     http::{
         counters::{ReadCounters, ReadCounts},
         data::{DataPlane, service},
@@ -128,6 +130,42 @@ async fn epoch_that_ends_meanwhile_is_409() {
         ..ReadCounts::default()
     };
     assert_eq!(ReadCounters::sum([&*reader.counters]), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn epoch_that_begins_refuses_positions_before_its_documents_are_all_here() {
+    let reader = reader();
+    reader.reaching.begin_epoch(Epoch(8));
+    let (response, text) = ask(reader.plane.clone(), "/v1/posts/a", &["7.5"]).await;
+    assert_eq!(response.status(), StatusCode::CONFLICT, "{text}");
+    let read = waiting(&reader, "8.5").await;
+    reader.reaching.tell(Some(at_epoch(8, 5)));
+    assert_eq!(read.await.unwrap().0.status(), StatusCode::OK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn epoch_that_ends_while_a_document_is_fetched_is_409() {
+    let bytes_max = Some(16 * 1024);
+    let (catalog, mut writer) = catalog(CatalogConfig { bytes_max });
+    for sequence in 1..=1000 {
+        writer.apply(&put(&format!("posts/{sequence}"), sequence, "{}"), None);
+        writer.settle(at(sequence));
+    }
+    writer.set_ready(true);
+    let (reaching, reached) = reached();
+    reaching.tell(Some(at(1000)));
+    let (fetcher, mut asked) = fetches(1);
+    let plane = DataPlane::new(catalog, NO_CACHE, Arc::new(|| false), Arc::default());
+    let plane = plane.reaching(reached).fetching(fetcher);
+    let read = tokio::spawn(async move { ask(plane, "/v1/posts/missing", &["7.9"]).await });
+
+    let wanted = asked.asks.recv().await.expect("it is asked for");
+    reaching.begin_epoch(Epoch(8));
+    writer.apply(&put_at("posts/missing", at_epoch(8, 3), "next"), None);
+    (wanted.reply)(Fetched::Held);
+
+    let (response, text) = read.await.unwrap();
+    assert_eq!(response.status(), StatusCode::CONFLICT, "{text}");
 }
 
 #[tokio::test(start_paused = true)]

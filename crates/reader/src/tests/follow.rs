@@ -27,7 +27,7 @@ use crate::{
     catalog::{Catalog, CatalogConfig, Lookup, catalog},
     fetch::Asked,
     follow::{Following, WriterSource, follow},
-    reached,
+    reached::{Reached, reached},
     replica::{State, Timing},
     status::{Progress, ReaderStatus, StatusCell},
 };
@@ -41,6 +41,8 @@ struct World {
     bus: MemoryBus,
     origin: Origin,
     catalog: Catalog,
+    /// What reads wait for.
+    reached: Reached,
     status: StatusCell,
     /// The reader and the leader's heartbeat; they end with the world.
     tasks: JoinSet<()>,
@@ -85,12 +87,13 @@ impl World {
         let progress = Progress::new(State::Connecting.as_str(), "memory");
         let status = StatusCell::new(READER, catalog.clone(), progress);
         let bus = origin.bus().clone();
+        let (reaching, reached) = reached();
         let following = Following {
             bus: std::sync::Arc::new(bus.clone()),
             catalog: writer,
             asked,
             status: status.clone(),
-            reaching: reached::reached().0,
+            reaching,
             source: "memory",
             writer: writers,
             reader: READER.to_owned(),
@@ -101,6 +104,7 @@ impl World {
             bus,
             origin,
             catalog,
+            reached,
             status,
             tasks: JoinSet::new(),
             beating: None,

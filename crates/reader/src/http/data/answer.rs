@@ -37,8 +37,15 @@ impl DataPlane {
         if !is_read || !self.catalog.is_ready() {
             return self.answer(method, uri, headers);
         }
-        let Err(problem) = at_least::wait(&self.reached, headers).await else {
-            return self.answer_fetching(method, uri, headers).await;
+        let problem = match at_least::wait(&self.reached, headers).await {
+            Ok(asked) => {
+                let response = self.answer_fetching(method, uri, headers).await;
+                match at_least::check(&self.reached, asked) {
+                    Ok(()) => return response,
+                    Err(problem) => problem,
+                }
+            }
+            Err(problem) => problem,
         };
         self.counters.add(match problem.kind() {
             Kind::Behind => ReadOutcome::Behind,

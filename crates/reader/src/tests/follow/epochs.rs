@@ -1,6 +1,7 @@
 //! Histories that end.
 
 use super::World;
+use crate::reached::NotReached;
 
 #[tokio::test(start_paused = true)]
 async fn higher_epoch_moves_the_reader_to_the_restored_history() {
@@ -44,6 +45,30 @@ async fn old_set_is_served_until_the_new_epoch_has_a_snapshot() {
     world.origin.rebuild().await;
     world.until_converged().await;
     assert_eq!(world.served("b"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn position_of_an_epoch_that_ends_is_refused_before_anything_of_the_next_is_served() {
+    let world = World::ready().await;
+    let backup = world.origin.back_up();
+    world.origin.put("a", "lost").await;
+    world.until_converged().await;
+    let written = world.position().expect("it follows");
+    assert_eq!(world.reached.at_least(written).await, Ok(()));
+
+    world.origin.restore(&backup);
+    // Incomplete, so that the reader cannot hydrate yet; live changes come nevertheless.
+    let rebuild = world.origin.begin_rebuild().await;
+    world.origin.put("a", "of the next").await;
+    world.until_served("a", "of the next").await;
+
+    let next = world.origin.head().epoch;
+    assert_eq!(world.position(), Some(written), "it has not hydrated");
+    let ended = Err(NotReached::EpochEnded(next));
+    assert_eq!(world.reached.at_least(written).await, ended);
+    rebuild.finish().await;
+    world.until_converged().await;
+    assert_eq!(world.reached.at_least(written).await, ended);
 }
 
 #[tokio::test(start_paused = true)]
