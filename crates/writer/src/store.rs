@@ -18,6 +18,7 @@ use shared::{Epoch, Link, Position, ResourceKey, Sequence, Slot, Timestamp, Vers
 
 pub use continuation::Continuation;
 pub use error::StoreError;
+pub use history::EPOCH_SEEN_MAX;
 pub use mutation::{Action, BATCH_MAX, Batch, Committed, Mutation, Outcome, Precondition};
 pub use receipt::{RECEIPTS_KEPT, Receipt, Retry, RetryKey};
 

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use super::{Leader, RoundError};
-use crate::store::Tip;
+use crate::store::{EPOCH_SEEN_MAX, Tip};
 
 /// Between two looks. Each costs a walk through the names that the bus holds.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
@@ -63,7 +63,9 @@ impl Leader {
     }
 }
 
+/// None where it does not tell, or tells what cannot be: that must not hide what others tell.
 fn position_of(registration: &Registration) -> Option<Position> {
     let told: Told = serde_json::from_str(&registration.status).ok()?;
-    Some(Position::new(Epoch(told.epoch?), Sequence(told.sequence?)))
+    let epoch = told.epoch.filter(|epoch| *epoch <= EPOCH_SEEN_MAX)?;
+    Some(Position::new(Epoch(epoch), Sequence(told.sequence?)))
 }

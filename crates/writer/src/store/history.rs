@@ -6,6 +6,14 @@ use shared::{Link, Sequence};
 
 use super::Tip;
 
+/// Highest epoch that anybody can have seen: the time in microseconds of 2200-01-01. What tells of a
+/// later one is damaged or a lie, and is not believed.
+///
+/// A new epoch lies above every one that somebody saw, so a single word of one near
+/// [`NUMBER_MAX`](shared::limits::NUMBER_MAX), from whoever reaches the internal plane or registers
+/// as a reader, would leave no room for any after it.
+pub const EPOCH_SEEN_MAX: u64 = 7_258_118_400_000_000;
+
 /// How a tip that somebody saw relates to the feed row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum History {
@@ -20,11 +28,12 @@ pub(super) enum History {
 
 impl History {
     /// Judges by epoch, head and link. A tip of an earlier epoch proves nothing: somebody has
-    /// begun a new one since.
+    /// begun a new one since. So does one of an epoch above [`EPOCH_SEEN_MAX`].
     pub(super) fn judge(feed: &Tip, known: &Tip) -> Self {
         let (head, seen) = (feed.position, known.position);
         match seen.epoch.cmp(&head.epoch) {
             Ordering::Less => return Self::Stands,
+            Ordering::Greater if EPOCH_SEEN_MAX < seen.epoch.0 => return Self::Stands,
             Ordering::Greater => return Self::Broken,
             Ordering::Equal => {}
         }

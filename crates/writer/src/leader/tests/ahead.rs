@@ -6,6 +6,7 @@ use bus::Follower;
 use serde_json::json;
 
 use super::stage::{Stage, put, stage};
+use crate::store::EPOCH_SEEN_MAX;
 
 async fn register(stage: &Stage, epoch: u64, sequence: u64) {
     let status = json!({"epoch": epoch, "sequence": sequence}).to_string();
@@ -52,6 +53,19 @@ async fn reader_at_the_head_or_below_changes_nothing() {
     for (before, after) in [at_the_head, below, of_an_earlier_epoch] {
         assert_eq!(before, after);
     }
+}
+
+#[tokio::test]
+async fn epoch_that_cannot_be_hides_no_reader_that_is_ahead() {
+    let stage = stage().await;
+    stage.commit(&[put("a", "{}")]).await;
+    let status = json!({"epoch": u64::MAX, "sequence": 1}).to_string();
+    stage.bus.register("reader-2", &status).await.unwrap();
+    let at_the_head = looked(&stage, |epoch, head| (epoch, head)).await;
+    assert_eq!(at_the_head.0, at_the_head.1);
+    let (before, after) = looked(&stage, |epoch, head| (epoch, head + 1)).await;
+    assert!(before < after);
+    assert!(after <= EPOCH_SEEN_MAX);
 }
 
 #[tokio::test]

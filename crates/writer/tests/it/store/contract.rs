@@ -62,6 +62,7 @@ macro_rules! contract_tests {
             history: foreign_link_below_the_head_begins_an_epoch;
             history: head_behind_the_known_tip_begins_an_epoch;
             history: known_tip_of_a_later_epoch_is_surpassed;
+            history: epoch_that_nobody_can_have_seen_is_not_believed;
             history: known_tip_of_an_ended_epoch_is_ignored;
             history: pruned_link_cannot_be_judged;
             history: batch_on_a_broken_history_belongs_to_the_new_epoch;

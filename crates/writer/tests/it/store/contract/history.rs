@@ -1,7 +1,7 @@
 //! Epochs and terms.
 
-use shared::{Epoch, Link, Position, Sequence};
-use writer::store::{Store, Tip};
+use shared::{Epoch, Link, Position, Sequence, limits::NUMBER_MAX};
+use writer::store::{EPOCH_SEEN_MAX, Store, Tip};
 
 use crate::store::fixture::{Home, ahead, change, foreign, put, tip};
 
@@ -80,6 +80,27 @@ pub(crate) async fn known_tip_of_a_later_epoch_is_surpassed(home: &Home) {
     };
     let begun = expect_new_epoch(&*home.store, known, head).await;
     assert_eq!(begun.position.epoch, Epoch(later.0 + 1));
+}
+
+pub(crate) async fn epoch_that_nobody_can_have_seen_is_not_believed(home: &Home) {
+    let [_, head] = two_changes(&*home.store).await;
+    for impossible in [EPOCH_SEEN_MAX + 1, NUMBER_MAX - 1, NUMBER_MAX, u64::MAX] {
+        let known = Tip {
+            position: Position::new(Epoch(impossible), Sequence(1)),
+            link: head.link,
+        };
+        expect_no_new_epoch(&*home.store, known).await;
+    }
+    // The highest one that is believed leaves room for those that follow it.
+    let known = Tip {
+        position: Position::new(Epoch(EPOCH_SEEN_MAX), Sequence(1)),
+        link: head.link,
+    };
+    let mut begun = expect_new_epoch(&*home.store, known, head).await;
+    for _ in 0..3 {
+        begun = expect_new_epoch(&*home.store, foreign(begun), begun).await;
+    }
+    assert!(begun.position.epoch.0 <= NUMBER_MAX);
 }
 
 pub(crate) async fn known_tip_of_an_ended_epoch_is_ignored(home: &Home) {
