@@ -122,8 +122,9 @@ impl LocalCounters {
 /// What names a bus under this URL: where it is, without user, password and options.
 pub fn origin_of(url: &str) -> u64 {
     let place = url.split_once("://").map_or(url, |(_scheme, rest)| rest);
-    let place = place.rsplit_once('@').map_or(place, |(_user, rest)| rest);
+    // Options first: a sentinel's password is one of them, and may have an @.
     let place = place.split(['?', '#']).next().unwrap_or_default();
+    let place = place.rsplit_once('@').map_or(place, |(_user, rest)| rest);
     xxh3_64(place.trim_end_matches('/').as_bytes())
 }
 

@@ -321,6 +321,11 @@ fn a_bus_is_named_by_its_place_alone() {
     ] {
         assert_ne!(origin_of(other), origin, "{other}");
     }
+    let of_sentinels = |host: &str| {
+        let url = format!("redis+sentinel://{host}/feed?sentinel_password=hunter@2");
+        origin_of(&url)
+    };
+    assert_ne!(of_sentinels("one.example"), of_sentinels("other.example"));
 }
 
 #[test]
