@@ -10,7 +10,7 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
-use http::{StatusCode, Uri};
+use http::{HeaderMap, StatusCode, Uri};
 use service::{Kind, Problem, target};
 use shared::{EntityTag, KeyError, Representation, ResourceKey, Timestamp};
 use uuid::Uuid;
@@ -27,7 +27,7 @@ use super::{
         Collection, DOCUMENTS, DeleteProblems, ExpiresAt, IdempotencyKey, IfMatch, IfNoneMatch,
         Post, ReadProblems, Target, WriteProblems, Written,
     },
-    retry::Repeatable,
+    retry::{IDEMPOTENCY_KEY, Repeatable},
     write,
 };
 use crate::{
@@ -81,7 +81,8 @@ pub(super) async fn read(State(backend): State<Arc<Backend>>, request: Request) 
 pub(super) async fn put(State(backend): State<Arc<Backend>>, request: Request) -> Answer {
     let key = key_of(request.uri())?;
     let conditions = Conditions::parse(request.headers())?;
-    let expires_at = expiry::parse(request.headers(), expiry::now())?;
+    let expires_at = expiry::parse(request.headers())?;
+    expiry::check(expires_at, expiry::now())?;
     let content = read_content(request).await?;
     let sent = content.clone();
     let content_bytes = content.len();
@@ -144,7 +145,7 @@ pub(super) async fn create_document(
     let collection = request.uri().path().strip_prefix("/v1/");
     let key = target::key_from_path(collection.unwrap_or_default(), &new_id())?;
     let conditions = Conditions::parse(request.headers())?;
-    let expires_at = expiry::parse(request.headers(), expiry::now())?;
+    let expires_at = expiry_of_post(request.headers())?;
     let route = format!("/v1/{}", key.collection());
     let (content, repeatable) = read_repeatable(request, &route).await?;
     let content_bytes = content.len();
@@ -166,7 +167,7 @@ pub(super) async fn create_document(
 )]
 pub(super) async fn create_post(State(backend): State<Arc<Backend>>, request: Request) -> Answer {
     let conditions = Conditions::parse(request.headers())?;
-    let expires_at = expiry::parse(request.headers(), expiry::now())?;
+    let expires_at = expiry_of_post(request.headers())?;
     let (content, repeatable) = read_repeatable(request, "/create").await?;
     let content_bytes = content.len();
     let parse = move || document::parse_post(&content, new_id);
@@ -222,7 +223,11 @@ async fn commit(
         representations: pressed.representations,
         retry: repeatable.map(|one| one.with_tag(tag)),
     };
-    let (status, version, position) = match write::commit(backend, put, conditions).await? {
+    let outcome = match expiry::check(expires_at, expiry::now()) {
+        Ok(()) => write::commit(backend, put, conditions).await?,
+        Err(passed) => write::carried_out_before(backend, &put, passed).await?,
+    };
+    let (status, version, position) = match outcome {
         Outcome::Created(made) => (StatusCode::CREATED, made.version, made.slot.position),
         Outcome::Updated(made) => (StatusCode::OK, made.version, made.slot.position),
         Outcome::Unchanged { version, position } => (StatusCode::OK, version, position),
@@ -246,6 +251,16 @@ async fn commit(
         expires_at,
         is_replayed: false,
     })
+}
+
+/// The expiry that a POST asks for. Whether that has passed, a retry is asked later: what was
+/// carried out in time is answered as it was.
+fn expiry_of_post(headers: &HeaderMap) -> Result<Option<Timestamp>, Problem> {
+    let expires_at = expiry::parse(headers)?;
+    if !headers.contains_key(&IDEMPOTENCY_KEY) {
+        expiry::check(expires_at, expiry::now())?;
+    }
+    Ok(expires_at)
 }
 
 async fn read_content(request: Request) -> Result<Bytes, Problem> {

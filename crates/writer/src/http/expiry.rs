@@ -10,12 +10,11 @@ use shared::Timestamp;
 /// answers: the same of the document told.
 pub(super) const EXPIRES_AT: HeaderName = HeaderName::from_static("pressrun-expires-at");
 
-/// The expiry that a write asks for, if it does. `now` is this process' clock: it only tells a
-/// mistake from an intention. Whether a document has expired is judged by the database's clock.
+/// The expiry that a write asks for, if it does.
 ///
 /// # Errors
-/// 400 where the field is not one instant; 422 where that has passed.
-pub(super) fn parse(headers: &HeaderMap, now: Timestamp) -> Result<Option<Timestamp>, Problem> {
+/// 400 where the field is not one instant.
+pub(super) fn parse(headers: &HeaderMap) -> Result<Option<Timestamp>, Problem> {
     let mut lines = headers.get_all(&EXPIRES_AT).iter();
     let Some(line) = lines.next() else {
         return Ok(None);
@@ -28,14 +27,23 @@ pub(super) fn parse(headers: &HeaderMap, now: Timestamp) -> Result<Option<Timest
         return Err(malformed("is there more than once"));
     }
     let text = line.to_str().unwrap_or_default();
-    let at: Timestamp = text
-        .parse()
-        .map_err(|error: shared::timestamp::TimestampError| malformed(&error.to_string()))?;
-    if at <= now {
-        let detail = format!("{EXPIRES_AT} has passed; delete the document instead");
-        return Err(Problem::new(Kind::InvalidDocument, detail));
+    let parsed = text.parse();
+    parsed
+        .map(Some)
+        .map_err(|error: shared::timestamp::TimestampError| malformed(&error.to_string()))
+}
+
+/// Whether a document may be written that expires then. `now` is this process' clock: it only tells
+/// a mistake from an intention. Whether a document has expired is judged by the database's clock.
+///
+/// # Errors
+/// 422 where that has passed.
+pub(super) fn check(expires_at: Option<Timestamp>, now: Timestamp) -> Result<(), Problem> {
+    if expires_at.is_none_or(|at| now < at) {
+        return Ok(());
     }
-    Ok(Some(at))
+    let detail = format!("{EXPIRES_AT} has passed; delete the document instead");
+    Err(Problem::new(Kind::InvalidDocument, detail))
 }
 
 /// This process' clock, for the argument above. Before 1970 and after 294,000 years it stands still.
@@ -57,30 +65,31 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(line: &str, now: i64, expected: Result<Option<i64>, u16>) {
+    fn judge(line: &str, now: i64, expected: Result<Option<i64>, u16>) {
         let mut headers = HeaderMap::new();
         headers.insert(EXPIRES_AT, HeaderValue::from_str(line).unwrap());
-        let parsed = parse(&headers, Timestamp(now));
+        let parsed = parse(&headers);
+        let parsed = parsed.and_then(|at| check(at, Timestamp(now)).map(|()| at));
         let parsed = parsed.map_err(|problem| problem.kind().status().as_u16());
         assert_eq!(parsed, expected.map(|at| at.map(Timestamp)), "{line}");
     }
 
     #[test]
     fn expiry_must_lie_ahead_of_the_clock_given() {
-        check("1970-01-01T00:00:01Z", 999_999, Ok(Some(1_000_000)));
-        check("1970-01-01T00:00:01Z", 1_000_000, Err(422));
-        check("1970-01-01T00:00:01Z", 1_000_001, Err(422));
-        check("tomorrow", 0, Err(400));
-        check("", 0, Err(400));
+        judge("1970-01-01T00:00:01Z", 999_999, Ok(Some(1_000_000)));
+        judge("1970-01-01T00:00:01Z", 1_000_000, Err(422));
+        judge("1970-01-01T00:00:01Z", 1_000_001, Err(422));
+        judge("tomorrow", 0, Err(400));
+        judge("", 0, Err(400));
     }
 
     #[test]
     fn expiry_is_given_once_or_not_at_all() {
         let mut headers = HeaderMap::new();
-        assert_eq!(parse(&headers, Timestamp(0)).ok(), Some(None));
+        assert_eq!(parse(&headers).ok(), Some(None));
         let line = HeaderValue::from_static("2100-01-01T00:00:00Z");
         headers.append(EXPIRES_AT, line.clone());
         headers.append(EXPIRES_AT, line);
-        assert!(parse(&headers, Timestamp(0)).is_err());
+        assert!(parse(&headers).is_err());
     }
 }

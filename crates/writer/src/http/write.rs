@@ -72,10 +72,7 @@ async fn commit_by_tags(
         let current = tags.as_deref();
         if !conditions.if_match_holds(current) || !conditions.if_none_match_holds(current) {
             // They need not hold any more of a write that was carried out before.
-            return match &write.retry {
-                Some(retry) => backend.store.receipt(retry).await?.ok_or_else(failed),
-                None => Err(failed()),
-            };
+            return carried_out_before(backend, write, failed()).await;
         }
         match attempt(backend, write, precondition).await? {
             // Somebody else wrote in between.
@@ -85,6 +82,22 @@ async fn commit_by_tags(
     }
     let detail = "others keep writing to this document; nothing was stored, try again";
     Err(Problem::new(Kind::Contended, detail).into())
+}
+
+/// What a write was answered before, where it is the retry of one that was carried out.
+///
+/// # Errors
+/// `refusal`, where it is not.
+pub(super) async fn carried_out_before(
+    backend: &Backend,
+    write: &Write,
+    refusal: impl Into<HttpError>,
+) -> Result<Outcome, HttpError> {
+    let found = match &write.retry {
+        Some(retry) => backend.store.receipt(retry).await?,
+        None => None,
+    };
+    found.ok_or_else(|| refusal.into())
 }
 
 /// The document as it is stored now, unless it is deleted or has expired.

@@ -4,7 +4,8 @@ use std::fs;
 
 use futures_util::future::join_all;
 use http::StatusCode;
-use shared::Sequence;
+use shared::{Sequence, Timestamp};
+use testkit::eventually;
 use writer::{
     access::{Access, TokenFile, TokenHash},
     http::KEY_BYTES_MAX,
@@ -118,6 +119,35 @@ async fn of_requests_at_once_with_one_key_one_is_carried_out() {
         assert_eq!(told(answer), told(&answers[0]));
     }
     assert_eq!(site.tip().await.position.sequence, Sequence(1));
+}
+
+#[tokio::test]
+async fn a_retry_after_the_expiry_it_asks_for_is_answered_as_the_first_time() {
+    let site = site().await;
+    for (path, content) in [("/create", POST), ("/v1/things", "{}")] {
+        let now = site.store.feed().await.unwrap().now.0;
+        let soon = Timestamp(now + 2_000_000).to_string();
+        let fields = [
+            ("idempotency-key", "k"),
+            ("pressrun-expires-at", soon.as_str()),
+        ];
+        let first = post(&site, path, &fields, content).await;
+        assert_eq!(first.status(), StatusCode::CREATED);
+        eventually("the document expires", async || {
+            let read = site.get(first.field("location")).await;
+            (read.status() == StatusCode::NOT_FOUND).then_some(())
+        })
+        .await;
+        let again = post(&site, path, &fields, content).await;
+        assert_eq!(told(&again), told(&first), "{path}");
+        assert_eq!(again.field("idempotent-replayed"), "true");
+        // Nothing else gets through.
+        let other = [("idempotency-key", "other"), fields[1]];
+        for late in [&fields[1..], &other] {
+            let answer = post(&site, path, late, content).await;
+            answer.check_problem(422, "invalid-document");
+        }
+    }
 }
 
 #[tokio::test]
