@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::HeaderMap;
-use shared::{EntityTag, Representation, ResourceKey};
+use shared::{EntityTag, Representation, ResourceKey, Timestamp};
 
 use crate::{
     http::{
@@ -38,12 +38,13 @@ pub enum Judged {
 
 /// Judges a line of an import into `collection`, as the route does.
 pub fn judge(line: &Line, collection: &str, codings: Codings) -> Judged {
-    match line::judge(line, collection, codings).verdict {
+    match line::judge(line, collection, codings, Timestamp(0)).verdict {
         Verdict::Blank => Judged::Blank,
         Verdict::Document {
             key,
             body,
             representations,
+            expires_at: _,
         } => Judged::Document {
             key,
             body,

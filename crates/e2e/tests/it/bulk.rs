@@ -95,13 +95,18 @@ fn check_status(output: &Output, expected: i32) {
     assert_eq!(output.status.code(), Some(expected), "{said}");
 }
 
-/// Lines sorted as an export sorts them, with numbers that no double holds.
+/// Lines sorted as an export sorts them, with numbers that no double holds. Some expire.
 fn lines(count: u32) -> String {
     let mut lines = String::new();
     for number in 0..count {
+        let expires_at = match number % 10 {
+            0 => r#""expires_at":"2100-01-01T00:00:00Z","#,
+            1 => r#""expires_at":"2100-01-01T00:00:00.000001Z","#,
+            _ => "",
+        };
         writeln!(
             lines,
-            r#"{{"id":"{number:06}","body":{{"price":{number}.50,"huge":123456789012345678901{number},"name":"Größe {number}"}}}}"#
+            r#"{{"id":"{number:06}",{expires_at}"body":{{"price":{number}.50,"huge":123456789012345678901{number},"name":"Größe {number}"}}}}"#
         )
         .expect("memory");
     }

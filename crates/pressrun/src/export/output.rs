@@ -63,6 +63,9 @@ impl Output {
             }
             octets.write_all(br#""id":"#)?;
             serde_json::to_writer(&mut *octets, key.id())?;
+            if let Some(at) = envelope.expires_at {
+                write!(octets, r#","expires_at":"{at}""#)?;
+            }
             octets.write_all(br#","body":"#)?;
             octets.write_all(&body.octets)?;
             octets.write_all(b"}\n")

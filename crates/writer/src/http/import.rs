@@ -1,6 +1,7 @@
 //! `POST /v1/{collection}/import`: documents in bulk, one a line.
 //!
-//! Each line is `{"id": .., "body": {..}}` and is judged by the rules of single writes. Lines are
+//! Each line is `{"id": .., "body": {..}}`, with `"expires_at": ".."` where the document expires, and
+//! is judged by the rules of single writes. Lines are
 //! read, rendered and queued in order, a bounded number ahead of their commits; one that is
 //! invalid fails and its neighbours do not. The answer is a [`Report`] at the end.
 //!
@@ -30,6 +31,7 @@ use self::run::Import;
 use super::{
     Backend, content,
     error::HttpError,
+    expiry::EXPIRES_AT,
     openapi::{Collection, DOCUMENTS, Errors, ImportProblems},
     retry::IDEMPOTENCY_KEY,
 };
@@ -70,7 +72,7 @@ impl Imports {
 #[utoipa::path(
     post, path = "/v1/{collection}/import", tag = DOCUMENTS, params(Collection, Errors),
     request_body(content_type = "application/x-ndjson", content = serde_json::Value,
-        description = "Lines of `{\"id\": .., \"body\": {..}}`."),
+        description = "Lines of `{\"id\": .., \"body\": {..}}`; `\"expires_at\"` is to a line what Pressrun-Expires-At is to a single write."),
     responses(
         (status = 200, description = "Every line is settled.", body = Report),
         ImportProblems,
@@ -121,10 +123,16 @@ fn errors_asked(query: Option<&str>) -> Result<usize, Problem> {
     })
 }
 
-/// An import has many documents, and a condition that is not evaluated must not look as if it were.
+/// An import has many documents, and a condition that is not evaluated must not look as if it were;
+/// nor must an expiry that no document gets, which each line may have of its own.
 /// It needs no key to be repeated: lines that are stored change nothing.
 fn refuse_conditions(request: &Request) -> Result<(), Problem> {
-    let fields = [header::IF_MATCH, header::IF_NONE_MATCH, IDEMPOTENCY_KEY];
+    let fields = [
+        header::IF_MATCH,
+        header::IF_NONE_MATCH,
+        IDEMPOTENCY_KEY,
+        EXPIRES_AT,
+    ];
     match fields
         .iter()
         .find(|name| request.headers().contains_key(*name))

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{error::Category, value::RawValue};
 use service::Kind;
-use shared::{Representation, ResourceKey};
+use shared::{Representation, ResourceKey, Timestamp};
 
 use super::report::LineError;
 use crate::{
@@ -29,6 +29,9 @@ struct Members<'a> {
     id: Option<Cow<'a, str>>,
     #[serde(borrow)]
     body: Option<&'a RawValue>,
+    /// What `Pressrun-Expires-At` is to a single write.
+    #[serde(borrow)]
+    expires_at: Option<Cow<'a, str>>,
     /// As an export of several collections has it: the one of the URL.
     #[serde(borrow)]
     collection: Option<Cow<'a, str>>,
@@ -49,13 +52,19 @@ pub(crate) enum Verdict {
     Document {
         key: ResourceKey,
         body: Bytes,
+        expires_at: Option<Timestamp>,
         representations: Vec<Representation>,
     },
     Invalid(LineError),
 }
 
-/// Judges a line and renders its body.
-pub(crate) fn judge(line: &ndjson::Line, collection: &str, codings: Codings) -> Judged {
+/// Judges a line and renders its body. `now` is what the expiry of a single write is held against.
+pub(crate) fn judge(
+    line: &ndjson::Line,
+    collection: &str,
+    codings: Codings,
+    now: Timestamp,
+) -> Judged {
     let number = line.number;
     let verdict = match &line.content {
         content if content.is_blank() => Verdict::Blank,
@@ -63,7 +72,7 @@ pub(crate) fn judge(line: &ndjson::Line, collection: &str, codings: Codings) -> 
             let detail = format!("the line has more than {LINE_BYTES_MAX} octets");
             Verdict::Invalid(failure(number, None, Kind::ContentTooLarge, &detail))
         }
-        Content::Whole(octets) => document(number, octets, collection, codings)
+        Content::Whole(octets) => document(number, octets, collection, (codings, now))
             .unwrap_or_else(|error| Verdict::Invalid(*error)),
     };
     Judged { number, verdict }
@@ -73,7 +82,7 @@ fn document(
     number: u64,
     octets: &[u8],
     collection: &str,
-    codings: Codings,
+    (codings, now): (Codings, Timestamp),
 ) -> Result<Verdict, Box<LineError>> {
     let invalid = |id, kind, detail: &str| Box::new(failure(number, id, kind, detail));
     // To serde an array is a struct without names.
@@ -104,6 +113,10 @@ fn document(
         let detail = "the member collection, if given, is the collection in the URL";
         return Err(invalid(named(), Kind::InvalidDocument, detail));
     }
+    let expires_at = members.expires_at.map(|text| expiry(&text, now));
+    let expires_at = expires_at
+        .transpose()
+        .map_err(|detail| invalid(named(), Kind::InvalidDocument, &detail))?;
     let body = members.body.ok_or_else(|| missing(named(), "body"))?;
     let body = document::parse(&key, body.get().as_bytes())
         .map_err(|error| invalid(named(), kind_of(&error), &error.to_string()))?
@@ -112,7 +125,16 @@ fn document(
         representations: render(&body, codings),
         key,
         body,
+        expires_at,
     })
+}
+
+fn expiry(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    match text.parse::<Timestamp>() {
+        Ok(at) if now < at => Ok(at),
+        Ok(_passed) => Err("expires_at has passed; delete the document instead".to_owned()),
+        Err(error) => Err(format!("expires_at {error}")),
+    }
 }
 
 /// Why a line failed.

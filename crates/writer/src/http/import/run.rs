@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     commit::{Submitted, WriteError},
-    http::Backend,
+    http::{Backend, expiry},
     ndjson::{Content, LINE_BYTES_MAX, Line, Lines},
     store::{Action, Mutation, Outcome, Precondition},
 };
@@ -100,12 +100,12 @@ impl<'a> Import<'a> {
 
     async fn judge(&self, group: Vec<Line>) -> Vec<Judged> {
         let renderer = &self.backend.renderer;
-        let codings = renderer.codings();
+        let (codings, now) = (renderer.codings(), expiry::now());
         let judging = parts(group).into_iter().map(|part| {
             let collection = self.collection.clone();
             renderer.run(move || -> Vec<Judged> {
                 part.iter()
-                    .map(|line| line::judge(line, &collection, codings))
+                    .map(|line| line::judge(line, &collection, codings, now))
                     .collect()
             })
         });
@@ -120,6 +120,7 @@ impl<'a> Import<'a> {
             Verdict::Document {
                 key,
                 body,
+                expires_at,
                 representations,
             } => {
                 let bytes = representations.iter().map(|one| one.octets.len()).sum();
@@ -127,10 +128,7 @@ impl<'a> Import<'a> {
                 self.make_room(bytes).await?;
                 let mutation = Mutation {
                     key,
-                    action: Action::Put {
-                        body,
-                        expires_at: None,
-                    },
+                    action: Action::Put { body, expires_at },
                     precondition: Precondition::None,
                     retry: None,
                 };

@@ -173,6 +173,11 @@ async fn what_is_no_import_is_refused_before_its_content_is_read() {
         ),
         ("/v1/things/import", &[NDJSON, ("if-match", "*")], 400),
         ("/v1/things/import", &[NDJSON, ("if-none-match", "*")], 400),
+        (
+            "/v1/things/import",
+            &[NDJSON, ("pressrun-expires-at", "2100-01-01T00:00:00Z")],
+            400,
+        ),
         ("/v1/Things/import", &[NDJSON], 400),
         ("/v1/things/import?errors=x", &[NDJSON], 400),
         ("/v1/things/import?errors=10001", &[NDJSON], 400),

@@ -105,3 +105,28 @@ async fn more_lines_than_fit_into_flight_or_queue_are_all_stored() {
     check_totals(&answer, [lines, 0, lines, 0, 0, 0]);
     assert_eq!(site.store.count().await.unwrap(), lines);
 }
+
+#[tokio::test]
+async fn a_line_may_say_when_its_document_expires() {
+    let site = site().await;
+    let far = "2100-01-01T00:00:00.500000Z";
+    let content = [
+        format!(r#"{{"id":"a","expires_at":"{far}","body":{{}}}}"#),
+        r#"{"id":"b","expires_at":null,"body":{}}"#.to_owned(),
+        r#"{"id":"c","expires_at":"2001-01-01T00:00:00Z","body":{}}"#.to_owned(),
+        r#"{"id":"d","expires_at":"in an hour","body":{}}"#.to_owned(),
+        r#"{"id":"e","expires_at":4102444800,"body":{}}"#.to_owned(),
+    ]
+    .join("\n");
+    let answer = import(&site.public, PATH, content).await;
+    check_totals(&answer, [5, 0, 2, 0, 0, 3]);
+    let errors = answer.json()["errors"].clone();
+    for (at, id) in ["c", "d"].into_iter().enumerate() {
+        assert_eq!(errors[at]["id"], id);
+        assert_eq!(errors[at]["status"], 422);
+    }
+    assert_eq!(errors[2]["status"], 422);
+    let expires = "pressrun-expires-at";
+    assert_eq!(site.get("/v1/things/a").await.field(expires), far);
+    assert_eq!(site.get("/v1/things/b").await.field(expires), "");
+}
