@@ -238,6 +238,10 @@ fn malformed(status: Option<u16>, unparsed: &[u8], limits: &Limits) -> Problem {
         Some(431) if request_line_bytes(unparsed) > limits.target_bytes_max => {
             target_too_long(limits)
         }
+        Some(431) if !is_too_large(unparsed, limits) => {
+            let detail = "the content is too long to be counted";
+            Problem::new(Kind::ContentTooLarge, detail)
+        }
         Some(431) => Problem::new(
             Kind::HeadersTooLarge,
             format!(
@@ -247,6 +251,13 @@ fn malformed(status: Option<u16>, unparsed: &[u8], limits: &Limits) -> Problem {
         ),
         _ => Problem::new(Kind::MalformedRequest, "this is not an HTTP/1.1 request"),
     }
+}
+
+/// Whether what is left of the octets explains that a head was too large. A head whose content hyper
+/// cannot count is gone by then: it has taken it apart.
+fn is_too_large(unparsed: &[u8], limits: &Limits) -> bool {
+    let lines = unparsed.split(|&octet| octet == b'\n').count();
+    limits.head_bytes_max <= unparsed.len() || HEADER_FIELDS_MAX < lines
 }
 
 fn request_line_bytes(unparsed: &[u8]) -> usize {

@@ -66,6 +66,16 @@ async fn a_target_ends_at_its_limit() {
 }
 
 #[tokio::test]
+async fn content_longer_than_can_be_counted_is_not_told_as_a_large_head() {
+    let harness = Harness::start(LIMITS);
+    for len in [u64::MAX, u64::MAX - 1] {
+        let head = format!("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: {len}\r\n\r\n");
+        let answer = harness.ask(head.as_bytes()).await;
+        assert_eq!(answer.problem(413), "the content is too long to be counted");
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_http_is_told_so() {
     let harness = Harness::start(LIMITS);
     for octets in [
