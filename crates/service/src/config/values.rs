@@ -10,6 +10,29 @@ use super::RedactedUrl;
 /// A value, or what is wrong with the text.
 pub type Parsed<T> = Result<T, String>;
 
+/// Units and what each is in the smallest one, the larger of two later.
+type Units = [(&'static str, u64)];
+
+const DURATION_UNITS: &Units = &[
+    ("ms", 1),
+    ("s", 1_000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+];
+
+const SIZE_UNITS: &Units = &[
+    ("B", 1),
+    ("kB", 1_000),
+    ("KiB", 1 << 10),
+    ("MB", 1_000_000),
+    ("MiB", 1 << 20),
+    ("GB", 1_000_000_000),
+    ("GiB", 1 << 30),
+    ("TB", 1_000_000_000_000),
+    ("TiB", 1 << 40),
+];
+
 /// An address and port: `127.0.0.1:8080`, `[::]:8080`. Port 0 asks for any free one.
 ///
 /// # Errors
@@ -24,14 +47,7 @@ pub fn address(text: &str) -> Parsed<SocketAddr> {
 /// # Errors
 /// The text is not a whole number with such a unit, or is beyond 2^64 milliseconds.
 pub fn duration(text: &str) -> Parsed<Duration> {
-    const UNITS: [(&str, u64); 5] = [
-        ("ms", 1),
-        ("s", 1_000),
-        ("m", 60_000),
-        ("h", 3_600_000),
-        ("d", 86_400_000),
-    ];
-    scaled(text, &UNITS)
+    scaled(text, DURATION_UNITS, str::eq)
         .map(Duration::from_millis)
         .ok_or_else(|| "is not a duration with its unit, such as 250ms, 5s or 2m".to_owned())
 }
@@ -43,10 +59,11 @@ pub fn duration_in(limits: RangeInclusive<Duration>) -> impl Fn(&str) -> Parsed<
         if limits.contains(&value) {
             return Ok(value);
         }
+        let millis = |limit: &Duration| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         Err(format!(
-            "is not within {:?} and {:?}",
-            limits.start(),
-            limits.end()
+            "is not from {} to {}",
+            written(millis(limits.start()), DURATION_UNITS),
+            written(millis(limits.end()), DURATION_UNITS)
         ))
     }
 }
@@ -57,18 +74,7 @@ pub fn duration_in(limits: RangeInclusive<Duration>) -> impl Fn(&str) -> Parsed<
 /// # Errors
 /// The text is not a whole number with such a unit, or is beyond 2^64 octets.
 pub fn bytes(text: &str) -> Parsed<u64> {
-    const UNITS: [(&str, u64); 9] = [
-        ("b", 1),
-        ("kb", 1_000),
-        ("mb", 1_000_000),
-        ("gb", 1_000_000_000),
-        ("tb", 1_000_000_000_000),
-        ("kib", 1 << 10),
-        ("mib", 1 << 20),
-        ("gib", 1 << 30),
-        ("tib", 1 << 40),
-    ];
-    scaled(&text.to_ascii_lowercase(), &UNITS)
+    scaled(text, SIZE_UNITS, str::eq_ignore_ascii_case)
         .ok_or_else(|| "is not a size with its unit, such as 64KiB, 512MiB or 1GB".to_owned())
 }
 
@@ -80,9 +86,9 @@ pub fn bytes_in(limits: RangeInclusive<u64>) -> impl Fn(&str) -> Parsed<u64> {
             return Ok(value);
         }
         Err(format!(
-            "is not within {}B and {}B",
-            limits.start(),
-            limits.end()
+            "is not from {} to {}",
+            written(*limits.start(), SIZE_UNITS),
+            written(*limits.end(), SIZE_UNITS)
         ))
     }
 }
@@ -189,7 +195,7 @@ fn number(text: &str) -> Option<u64> {
 }
 
 /// A whole number times its unit. Zero needs none.
-fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+fn scaled(text: &str, units: &Units, is_same: fn(&str, &str) -> bool) -> Option<u64> {
     let end = text
         .find(|letter: char| !letter.is_ascii_digit())
         .unwrap_or(text.len());
@@ -198,6 +204,15 @@ fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     if unit.is_empty() && value == 0 {
         return Some(0);
     }
-    let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
+    let (_, factor) = units.iter().find(|(name, _)| is_same(name, unit))?;
     value.checked_mul(*factor)
+}
+
+/// As a setting would have it, in the largest unit that leaves a whole number.
+fn written(value: u64, units: &Units) -> String {
+    let whole = |(_, factor): &&(&str, u64)| value.is_multiple_of(*factor);
+    match units.iter().rev().find(whole) {
+        Some((name, factor)) if value > 0 => format!("{}{name}", value / factor),
+        _ => value.to_string(),
+    }
 }

@@ -119,7 +119,7 @@ fn every_problem_is_reported_at_once_one_line_each() {
         "DATABASE_URL: the value (not shown) is not a URL that begins with postgres://",
         "WRITER_MIGRATE (--writer-migrate): \"perhaps\" is neither true nor false",
         "REDIS_URL: the value (not shown) is not a URL that begins with redis://",
-        "SHUTDOWN_GRACE: \"2h\" is not within",
+        "SHUTDOWN_GRACE: \"2h\" is not from 0 to 1h",
     ];
     assert_eq!(lines.len(), begins.len(), "{exit}");
     for (line, begin) in lines.iter().zip(begins) {

@@ -73,7 +73,7 @@ fn every_problem_is_reported_at_once() {
     assert_eq!(exit.code(), 64);
     let expected = [
         r#"READER_LISTEN: "foo" is not an address and port, such as 127.0.0.1:8080"#,
-        r#"DRAIN (--drain): "2h" is not within 0ns and 3600s"#,
+        r#"DRAIN (--drain): "2h" is not from 0 to 1h"#,
         r#"THREADS: "65" is not a whole number from 1 to 64"#,
         "DATABASE_URL: the value (not shown) is not a URL that begins with postgres:// or postgresql://",
         "LAST: is not set, and has no default",

@@ -68,6 +68,17 @@ fn sizes_need_a_unit() {
 }
 
 #[test]
+fn limits_are_told_as_settings_are_written() {
+    let limits = bytes_in(8 << 20..=1 << 50);
+    assert_eq!(limits("1MiB").unwrap_err(), "is not from 8MiB to 1024TiB");
+    let limits = bytes_in(0..=1_500_000);
+    assert_eq!(limits("2MB").unwrap_err(), "is not from 0 to 1500kB");
+    let minutes = Duration::from_mins;
+    let limits = duration_in(Duration::from_millis(1500)..=minutes(90));
+    assert_eq!(limits("1d").unwrap_err(), "is not from 1500ms to 90m");
+}
+
+#[test]
 fn limits_hold_at_the_limit_and_not_one_past_it() {
     let second = Duration::from_secs(1);
     check(
