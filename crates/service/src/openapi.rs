@@ -8,11 +8,10 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::Path,
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, Uri, header};
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
 
@@ -46,7 +45,8 @@ where
         .route("/docs/", get(async || page_file("")))
         .route(
             "/docs/{*file}",
-            get(async |Path(file): Path<String>| page_file(&file)),
+            // As it stands: an extractor would answer for itself what it cannot decode.
+            get(async |uri: Uri| page_file(uri.path().strip_prefix("/docs/").unwrap_or_default())),
         )
         .method_not_allowed_fallback(async || Problem::method_not_allowed("GET, HEAD"))
 }

@@ -14,12 +14,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Router,
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Response},
     routing::get,
 };
 use http::Uri;
-use service::{Kind, Problem};
+use service::{Kind, Problem, target};
 use shared::{
     EntityTag, Position, ResourceKey,
     digest::{Digest, DocumentState, Listing, Question},
@@ -93,15 +93,12 @@ async fn answer(State(digesting): State<Digesting>, uri: Uri) -> Response {
 
 /// A [`Listing`] of at most one document. Its position is the reader's, or the document's own where
 /// that is later; 503 where reads of it are answered so.
-async fn answer_one(
-    State(digesting): State<Digesting>,
-    Path((collection, id)): Path<(String, String)>,
-) -> Response {
-    let key = match ResourceKey::parse(&collection, &id) {
+async fn answer_one(State(digesting): State<Digesting>, uri: Uri) -> Response {
+    let segments = uri.path().strip_prefix("/digest/").unwrap_or_default();
+    let (collection, id) = segments.split_once('/').unwrap_or((segments, ""));
+    let key = match target::key_from_path(collection, id) {
         Ok(key) => key,
-        Err(error) => {
-            return Problem::new(Kind::MalformedRequest, error.to_string()).into_response();
-        }
+        Err(problem) => return problem.into_response(),
     };
     let Some(position) = digesting.status.progress().position else {
         return not_ready("this reader does not hold the documents yet");

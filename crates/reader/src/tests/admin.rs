@@ -233,6 +233,7 @@ async fn digest_of_one_document_tells_what_reads_find() {
     fixture.writer.apply(&held, None);
     fixture.writer.apply(&delete("posts/gone", 1), None);
     check(&fixture.plane, "/digest/Posts/a", 400).await;
+    check(&fixture.plane, "/digest/posts/%ff", 400).await;
     check(&fixture.plane, "/digest/posts/a%2Fb", 503).await;
     fixture.plane.status.set(Progress {
         position: Some(at(1)),

@@ -74,9 +74,9 @@ async fn the_page_of_the_description_loads_its_own_files_alone() {
         let answer = site.get(&format!("/docs/{file}")).await;
         assert_eq!(answer.status(), StatusCode::OK, "{link}");
     }
-    site.get("/docs/none")
-        .await
-        .check_problem(404, "no-such-route");
+    for none in ["/docs/none", "/docs/%ff", "/docs/%2e%2e/Cargo.toml"] {
+        site.get(none).await.check_problem(404, "no-such-route");
+    }
 }
 
 async fn description(site: &Site) -> Value {
