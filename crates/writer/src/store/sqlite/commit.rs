@@ -47,6 +47,10 @@ pub(super) async fn commit(
     }
     match transaction.commit().await {
         Ok(()) => Ok(batch),
+        Err(error) if batch.tip == before => {
+            // Receipts alone: clients ask again, and are answered from them or judged anew.
+            Err(StoreError::unavailable("committing a batch")(error))
+        }
         Err(error) => resolve(writer, batch, error).await,
     }
 }

@@ -67,7 +67,9 @@ async fn ask(store: &PostgresStore, applied: &Applied) -> Result<Fate, StoreErro
             .map_err(StoreError::unavailable("resolving a commit"))?;
         found.is_some_and(|found| link(found) == tip.link)
     } else {
-        feed.tip.position.epoch >= tip.position.epoch
+        // Receipts alone are not looked up: told that it failed, clients ask again, and are answered
+        // from them or judged anew.
+        !applied.has_receipts && feed.tip.position.epoch >= tip.position.epoch
     };
     Ok(if is_there {
         Fate::Committed

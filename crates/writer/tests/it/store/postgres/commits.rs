@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use shared::Sequence;
+use shared::{EntityTag, Sequence};
 use sqlx::{Connection, Executor, PgConnection};
 use testkit::{Postgres, eventually};
 use writer::store::{
-    Store, StoreError,
+    Mutation, Outcome, Retry, Store, StoreError,
     postgres::{PostgresOptions, PostgresStore},
 };
 
@@ -107,6 +107,34 @@ async fn lost_commit_is_a_clean_error() {
     );
     assert_eq!(tip(&beside).await, before);
     change(&store, put("a", "[2]")).await;
+}
+
+#[tokio::test]
+async fn receipt_alone_is_not_told_of_unless_its_commit_was_answered() {
+    let (proxy, store, beside) = behind_a_proxy(Duration::from_secs(20)).await;
+    change(&store, put("a", "[1]")).await;
+    let unchanged = |name: u8| Mutation {
+        retry: Some(Box::new(Retry {
+            key: [name; 32],
+            fingerprint: [name; 32],
+            tag: EntityTag([name; 16]),
+        })),
+        ..put("a", "[1]")
+    };
+    for (name, fault, is_stored) in [(1, Fault::LoseCommit, false), (2, Fault::LoseAnswer, true)] {
+        proxy.arm(fault);
+        let failed = store.commit(None, &[unchanged(name)]).await;
+        assert!(
+            matches!(failed, Err(StoreError::Unavailable { .. })),
+            "{failed:?}"
+        );
+        let again = commit_one(&beside, unchanged(name)).await;
+        assert_eq!(
+            matches!(again, Outcome::Replayed(_)),
+            is_stored,
+            "{again:?}"
+        );
+    }
 }
 
 #[tokio::test]
