@@ -8,6 +8,7 @@ mod memory;
 mod redis;
 mod redis_acl;
 mod redis_cluster;
+mod redis_failover;
 mod redis_faults;
 mod redis_sentinel;
 mod redis_tls;

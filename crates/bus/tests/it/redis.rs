@@ -14,9 +14,18 @@ async fn open() -> Subject {
 
 /// A bus in a namespace of a server.
 pub(crate) fn on(server: &RedisServer, namespace: &str) -> Subject {
-    let bus = RedisBus::open(&server.url(), namespace)
-        .expect("the test's URL is valid")
-        .with_log_segments(LOG_SEGMENTS);
+    by(&server.url(), server, namespace)
+}
+
+/// A bus by this URL; faults befall its namespace on `server`.
+pub(crate) fn by(url: &str, server: &RedisServer, namespace: &str) -> Subject {
+    let bus = RedisBus::open(url, namespace).expect("the test's URL is valid");
+    subject(&bus, server, namespace)
+}
+
+/// This bus, with as much log as tests count on; faults befall its namespace on `server`.
+pub(crate) fn subject(bus: &RedisBus, server: &RedisServer, namespace: &str) -> Subject {
+    let bus = bus.clone().with_log_segments(LOG_SEGMENTS);
     Subject {
         publisher: Box::new(bus.clone()),
         follower: Box::new(bus),

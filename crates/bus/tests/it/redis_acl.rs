@@ -1,6 +1,6 @@
 //! The contract as the users of `deploy/redis/users.acl`, and what these users may not do.
 
-use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use bus::{Begin, RedisBus};
 use redis::{Client, ErrorKind, ServerErrorKind};
@@ -19,15 +19,13 @@ use crate::{
         subject::{LOG_SEGMENTS, Subject, begin_at, change},
     },
     redis::faults,
+    redis_failover::NEVER,
 };
 
 contract! { open }
 
 const WRITER: &str = "pressrun-writer";
 const READER: &str = "pressrun-reader";
-
-/// Nobody is to be thought dead because the machine is busy.
-const NEVER: Duration = Duration::from_mins(1);
 
 /// What is for one way to reach Redis alone, and not for that of most tests here.
 const ELSEWHERE: [&str; 4] = ["role", "exists", "spublish", "ssubscribe"];

@@ -1,24 +1,19 @@
 //! The contract on a Redis Cluster, its failover, and slots that move.
 
-use std::time::Duration;
-
-use bus::{BusError, PublishOutcome, RedisBus};
+use bus::{BusError, RedisBus};
 use shared::Sequence;
 use testkit::{builders::slot, cluster::Cluster, eventually, redis::namespace};
 use tokio::sync::OnceCell;
 
 use crate::{
-    contract::subject::{LOG_SEGMENTS, Subject, change, next_delivery, next_event, published},
-    redis::faults,
+    contract::subject::{Subject, change, next_delivery, next_event, published},
+    redis::by,
+    redis_failover::{
+        NEVER, PATIENCE, goes_on_at, what_a_killed_master_alone_had_is_published_again,
+    },
 };
 
 contract! { open }
-
-/// Nobody is to be thought dead because the machine is busy.
-const NEVER: Duration = Duration::from_mins(1);
-
-/// How long a node is silent until it counts as dead.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 const META: &str = "{pressrun}:meta";
 
@@ -32,15 +27,8 @@ async fn open() -> Subject {
 
 /// A bus on this Cluster; faults befall the master of its slot.
 async fn on(cluster: &Cluster, namespace: &str) -> Subject {
-    let bus = RedisBus::open(&cluster.url(), namespace)
-        .expect("the test's URL is valid")
-        .with_log_segments(LOG_SEGMENTS);
     let master = cluster.master_of(&format!("{{{namespace}}}:meta")).await;
-    Subject {
-        publisher: Box::new(bus.clone()),
-        follower: Box::new(bus),
-        faults: faults(&cluster.nodes[master], namespace),
-    }
+    by(&cluster.url(), &cluster.nodes[master], namespace)
 }
 
 #[tokio::test]
@@ -49,39 +37,17 @@ async fn a_killed_master_is_replaced_and_what_it_alone_had_is_published_again() 
     let bus = on(&cluster, "pressrun").await;
     let master = cluster.master_of(META).await;
     let replica = cluster.replica_of(master).await;
-    let build = bus.complete_at(0).await;
-    bus.publish_range(build, 1, 5).await;
-    let mut feed = bus.subscribe().await;
-    let mut snapshot = bus.follower.snapshot().await.expect("Redis answers");
-    let there = cluster.nodes[master].replicated().await;
-    eventually("the replica has it", async || {
-        (cluster.nodes[replica].replicated().await >= there).then_some(())
-    })
+    what_a_killed_master_alone_had_is_published_again(
+        &bus,
+        &cluster.nodes[master],
+        &[&cluster.nodes[replica]],
+        async || {
+            let after = cluster.master_of(META).await;
+            assert_eq!(after, replica, "it has taken the slot over");
+            &cluster.nodes[after]
+        },
+    )
     .await;
-    cluster.nodes[replica].fall_behind().await;
-    bus.publish_range(build, 6, 8).await;
-
-    cluster.nodes[master].kill();
-
-    let after = cluster.master_of(META).await;
-    assert_eq!(after, replica, "it has taken the slot over");
-    while next_event(&mut feed).await.is_some() {}
-    assert!(snapshot.meta().await.is_err(), "it never reconnects");
-    let meta = eventually("the bus finds the new master", async || {
-        bus.publisher.meta().await.ok()?
-    })
-    .await;
-    assert_eq!(
-        meta.published_through,
-        Sequence(5),
-        "the last writes are lost"
-    );
-    let mut feed = bus.subscribe().await;
-    bus.publish_range(build, 6, 9).await;
-    assert_eq!(next_delivery(&mut feed).await.0, slot(6));
-    let mut snapshot = bus.follower.snapshot().await.expect("Redis answers");
-    let meta = snapshot.meta().await.expect("Redis answers");
-    assert_eq!(meta.map(|meta| meta.published_through), Some(Sequence(9)));
 }
 
 #[tokio::test]
@@ -102,17 +68,7 @@ async fn a_failover_by_command_is_followed_though_the_former_master_answers() {
     })
     .await;
     // The connection for commands still leads to the former master, which sends us on.
-    let outcomes = eventually("the bus follows", async || {
-        bus.publisher.publish(build, &[change(4, "a")]).await.ok()
-    })
-    .await;
-    assert!(
-        [published(4), PublishOutcome::Duplicate].contains(&outcomes[0]),
-        "{outcomes:?}"
-    );
-    let mut feed = bus.subscribe().await;
-    bus.publish(build, change(5, "b")).await;
-    assert_eq!(next_delivery(&mut feed).await.0, slot(5));
+    goes_on_at(&bus, build, 4, &cluster.nodes[replica]).await;
 }
 
 #[tokio::test]

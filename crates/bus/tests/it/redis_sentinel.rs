@@ -1,25 +1,20 @@
 //! The contract on a Redis that sentinels lead to, and their failover.
 
-use std::time::Duration;
-
 use bus::{BusError, FeedEvent, PublishOutcome, RedisBus, Refusal};
 use redis::aio::MultiplexedConnection;
-use shared::Sequence;
 use testkit::{builders::slot, eventually, redis::namespace, sentinel::SentinelSet};
 use tokio::sync::OnceCell;
 
 use crate::{
-    contract::subject::{LOG_SEGMENTS, Subject, change, next_delivery, next_event, published},
-    redis::faults,
+    contract::subject::{Subject, change, next_delivery, next_event, published},
+    redis::by,
+    redis_failover::{
+        NEVER, PATIENCE, goes_on_at, published_through,
+        what_a_killed_master_alone_had_is_published_again,
+    },
 };
 
 contract! { open }
-
-/// Nobody is to be thought dead because the machine is busy.
-const NEVER: Duration = Duration::from_mins(1);
-
-/// How long a master is silent until it counts as dead.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 static SHARED: OnceCell<SentinelSet> = OnceCell::const_new();
 
@@ -30,14 +25,7 @@ async fn open() -> Subject {
 
 /// A bus that finds its master by these sentinels; faults befall the first server.
 fn on(set: &SentinelSet, namespace: &str) -> Subject {
-    let bus = RedisBus::open(&set.url(), namespace)
-        .expect("the test's URL is valid")
-        .with_log_segments(LOG_SEGMENTS);
-    Subject {
-        publisher: Box::new(bus.clone()),
-        follower: Box::new(bus),
-        faults: faults(&set.servers[0], namespace),
-    }
+    by(&set.url(), &set.servers[0], namespace)
 }
 
 /// Waits for another master than the one at this port, and gives its index.
@@ -55,46 +43,14 @@ async fn promoted(set: &SentinelSet, before: u16) -> usize {
 async fn a_killed_master_is_replaced_and_what_it_alone_had_is_published_again() {
     let set = SentinelSet::start(PATIENCE).await;
     let bus = on(&set, "pressrun");
-    let build = bus.complete_at(0).await;
-    bus.publish_range(build, 1, 5).await;
-    let mut feed = bus.subscribe().await;
-    let mut snapshot = bus.follower.snapshot().await.expect("Redis answers");
-    for replica in &set.servers[1..] {
-        let there = set.servers[0].replicated().await;
-        eventually("the replica has it", async || {
-            (replica.replicated().await >= there).then_some(())
-        })
-        .await;
-        replica.fall_behind().await;
-    }
-    bus.publish_range(build, 6, 8).await;
-    let before = set.servers[0].port();
-
-    set.servers[0].kill();
-
-    let after = promoted(&set, before).await;
-    // What was open is lost, and says so.
-    while next_event(&mut feed).await.is_some() {}
-    assert!(snapshot.meta().await.is_err(), "it never reconnects");
-    let meta = eventually("the bus finds the new master", async || {
-        bus.publisher.meta().await.ok()?
+    let [master, replicas @ ..] = &set.servers[..] else {
+        panic!("a master and its replicas");
+    };
+    let replicas: Vec<_> = replicas.iter().collect();
+    what_a_killed_master_alone_had_is_published_again(&bus, master, &replicas, async || {
+        &set.servers[promoted(&set, master.port()).await]
     })
     .await;
-    assert_eq!(meta.build, build);
-    assert_eq!(
-        meta.published_through,
-        Sequence(5),
-        "the last writes are lost"
-    );
-    let mut feed = bus.subscribe().await;
-    bus.publish_range(build, 6, 9).await;
-    assert_eq!(next_delivery(&mut feed).await.0, slot(6));
-    let words = ["HGET", "{pressrun}:meta", "published_through"];
-    let held: u64 = set.servers[after].command(&words).await;
-    assert_eq!(held, 9, "at the new master");
-    let mut snapshot = bus.follower.snapshot().await.expect("Redis answers");
-    let meta = snapshot.meta().await.expect("Redis answers");
-    assert_eq!(meta.map(|meta| meta.published_through), Some(Sequence(9)));
 }
 
 #[tokio::test]
@@ -114,20 +70,7 @@ async fn a_master_that_comes_back_as_a_replica_is_left_alone() {
 
     // It still answers, but is not the one to write to any more: nobody stays with it.
     while next_event(&mut feed).await.is_some() {}
-    let outcome = eventually("the bus finds the new master", async || {
-        bus.publisher.publish(build, &[change(1, "a")]).await.ok()
-    })
-    .await;
-    assert!(
-        [published(1), PublishOutcome::Duplicate].contains(&outcome[0]),
-        "{outcome:?}"
-    );
-    let words = ["HGET", "{pressrun}:meta", "published_through"];
-    let held: u64 = set.servers[after].command(&words).await;
-    assert_eq!(held, 1, "at the new master");
-    let mut feed = bus.subscribe().await;
-    bus.publish(build, change(2, "b")).await;
-    assert_eq!(next_delivery(&mut feed).await.0, slot(2));
+    goes_on_at(&bus, build, 1, &set.servers[after]).await;
 }
 
 #[tokio::test]
@@ -165,8 +108,7 @@ async fn a_master_cut_off_from_all_others_is_left_once_it_refuses_writes() {
     .await;
 
     assert_eq!(outcome, [published(2)]);
-    let words = ["HGET", "{pressrun}:meta", "published_through"];
-    let held: u64 = set.servers[after].command(&words).await;
+    let held = published_through(&set.servers[after]).await;
     assert_eq!(held, 2, "at the new master");
     let role: redis::Role = run(&mut connection, "ROLE").await;
     assert!(
@@ -275,12 +217,7 @@ async fn users_of_sentinels_and_of_redis_are_told_apart() {
     let hosts = set.url().replace("redis+sentinel://", "");
     let url = |user: &str, query: &str| format!("redis+sentinel://{user}@{hosts}/2?{query}");
     let asker = "sentinel_user=asker&sentinel_password=of%20sentinels";
-    let bus = RedisBus::open(&url("bus:of%20redis", asker), "pressrun").expect("a valid URL");
-    let subject = Subject {
-        publisher: Box::new(bus.clone()),
-        follower: Box::new(bus),
-        faults: faults(&set.servers[0], "pressrun"),
-    };
+    let subject = by(&url("bus:of%20redis", asker), &set.servers[0], "pressrun");
     let build = subject.complete_at(0).await;
     let mut feed = subject.subscribe().await;
     subject.publish(build, change(1, "a")).await;

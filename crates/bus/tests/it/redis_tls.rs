@@ -11,11 +11,8 @@ use testkit::{
 use tokio::sync::OnceCell;
 
 use crate::{
-    contract::{
-        self,
-        subject::{LOG_SEGMENTS, Subject},
-    },
-    redis::faults,
+    contract::{self, subject::Subject},
+    redis::subject,
 };
 
 contract! { open }
@@ -53,12 +50,7 @@ impl TlsServer {
 async fn open() -> Subject {
     let server = TlsServer::shared().await;
     let namespace = namespace();
-    let bus = server.open(&namespace).with_log_segments(LOG_SEGMENTS);
-    Subject {
-        publisher: Box::new(bus.clone()),
-        follower: Box::new(bus),
-        faults: faults(&server.server, &namespace),
-    }
+    subject(&server.open(&namespace), &server.server, &namespace)
 }
 
 /// A server or sentinel that listens for TLS at the port given back; a file of settings goes first.
@@ -74,16 +66,12 @@ async fn start_tls(authority: &Authority, more: &[&str]) -> (RedisServer, String
 /// A bus by this URL does what buses do, and believes this authority alone.
 async fn works_and_believes(authority: &Authority, url: &str, server: &RedisServer) {
     let ca = fs::read(authority.certificate_file()).expect("it is there");
-    let subject = || {
+    let open = || {
         let bus = RedisBus::open_believing(url, "pressrun", &ca).expect("both are valid");
-        Subject {
-            publisher: Box::new(bus.clone()),
-            follower: Box::new(bus.with_log_segments(LOG_SEGMENTS)),
-            faults: faults(server, "pressrun"),
-        }
+        subject(&bus, server, "pressrun")
     };
-    contract::feed::every_subscription_gets_every_message(subject()).await;
-    contract::snapshot::snapshot_holds_every_document_once(subject()).await;
+    contract::feed::every_subscription_gets_every_message(open()).await;
+    contract::snapshot::snapshot_holds_every_document_once(open()).await;
     let ca = fs::read(Authority::new().certificate_file()).expect("it is there");
     let stranger = RedisBus::open_believing(url, "pressrun", &ca).expect("both are valid");
     let causes = causes(&stranger.meta().await.expect_err("it is not believed"));
