@@ -19,6 +19,7 @@ mod meta;
 mod publish;
 mod readers;
 mod rebuild;
+pub(crate) mod received;
 mod replay;
 pub(crate) mod resp;
 mod scripts;

@@ -1,5 +1,6 @@
 //! Tests of what only this crate sees; `tests/it` holds what any user of the bus relies on.
 
+mod received;
 mod resp;
 
 mod address;

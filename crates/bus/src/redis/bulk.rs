@@ -14,19 +14,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 use redis::{Cmd, ConnectionAddr, ConnectionInfo, RedisError};
 use rustls::ClientConfig;
 
 use super::{
     deadline::{CONNECT_TIMEOUT, OPERATION_TIMEOUT, failed},
+    received::Received,
     resp::{Beginning, Malformed, Pairs, Scan, Strings, beginning},
     tls::{self, TlsStream},
 };
 use crate::BusError;
-
-/// Octets asked of the socket at once, at least.
-const READ_BYTES: usize = 128 * 1024;
 
 /// Octets of a part of a hash, beside its last pair. Some of them wait between here and whoever
 /// applies them.
@@ -35,7 +33,7 @@ const PART_BYTES: usize = 256 * 1024;
 /// One connection. After an error it is of no more use.
 pub(super) struct BulkConnection {
     stream: Box<dyn Stream>,
-    received: BytesMut,
+    received: Received,
 }
 
 /// A hash that is still being taken, to its last part before anything else.
@@ -97,7 +95,7 @@ impl BulkConnection {
         let stream = connect(info.addr(), tls).map_err(|error| io_failed(operation, error))?;
         let mut connection = Self {
             stream,
-            received: BytesMut::new(),
+            received: Received::default(),
         };
         let settings = info.redis_settings();
         if let Some(password) = settings.password() {
@@ -148,11 +146,11 @@ impl BulkConnection {
         let deadline = Instant::now() + limit;
         let mut scan = Scan::new();
         loop {
-            if let Some(end) = scan.end(&self.received).map_err(unexpected)? {
-                let answer = self.received.split_to(end).freeze();
+            if let Some(end) = scan.end(self.received.octets()).map_err(unexpected)? {
+                let answer = self.received.take(end);
                 return check(operation, answer);
             }
-            let missing = scan.missing(self.received.len());
+            let missing = scan.missing(self.received.octets().len());
             self.receive_by(deadline, operation, missing)?;
         }
     }
@@ -168,9 +166,9 @@ impl BulkConnection {
     ) -> Result<HashAnswer, BusError> {
         let deadline = Instant::now() + limit;
         loop {
-            match beginning(&self.received).map_err(unexpected)? {
+            match beginning(self.received.octets()).map_err(unexpected)? {
                 Some(Beginning::Array(strings, at)) => {
-                    self.received.advance(at);
+                    self.received.skip(at);
                     return Ok(HashAnswer {
                         operation,
                         limit,
@@ -193,14 +191,18 @@ impl BulkConnection {
     pub(super) fn part(&mut self, hash: &mut HashAnswer) -> Result<HashPart, BusError> {
         let deadline = Instant::now() + hash.limit;
         loop {
-            if let Some(part) = hash.pairs.part(&self.received).map_err(unexpected)? {
+            if let Some(part) = hash
+                .pairs
+                .part(self.received.octets())
+                .map_err(unexpected)?
+            {
                 return Ok(HashPart {
-                    octets: self.received.split_to(part.len).freeze(),
+                    octets: self.received.take(part.len),
                     strings: part.strings,
                     is_last: part.is_last,
                 });
             }
-            let missing = hash.pairs.missing(self.received.len());
+            let missing = hash.pairs.missing(self.received.octets().len());
             self.receive_by(deadline, hash.operation, missing)?;
         }
     }
@@ -215,23 +217,10 @@ impl BulkConnection {
         if left.is_zero() {
             return Err(BusError::Timeout(operation));
         }
-        self.receive(left, missing)
+        self.stream
+            .set_timeout(left)
+            .and_then(|()| self.received.read_from(&mut self.stream, missing))
             .map_err(|error| io_failed(operation, error))
-    }
-
-    fn receive(&mut self, limit: Duration, missing: usize) -> io::Result<()> {
-        self.stream.set_timeout(limit)?;
-        let len = self.received.len();
-        self.received.resize(len + missing.max(READ_BYTES), 0);
-        let read = self.stream.read(&mut self.received[len..]);
-        self.received
-            .truncate(len + read.as_ref().map_or(0, |&read| read));
-        match read {
-            Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
-            Err(error) => Err(error),
-        }
     }
 }
 
@@ -294,7 +283,7 @@ fn io_failed(operation: &'static str, error: io::Error) -> BusError {
 impl fmt::Debug for BulkConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BulkConnection")
-            .field("received", &self.received.len())
+            .field("received", &self.received.octets().len())
             .finish_non_exhaustive()
     }
 }
