@@ -7,6 +7,7 @@
 //! fail with it: nothing reconnects in the middle of a read of several steps.
 
 pub(crate) mod address;
+pub(crate) mod ahead;
 mod bulk;
 mod compare;
 mod connection;

@@ -4,6 +4,7 @@ mod received;
 mod resp;
 
 mod address;
+mod ahead;
 
 use shared::Sequence;
 use testkit::{

@@ -8,6 +8,7 @@ use tokio::{sync::mpsc, task::spawn_blocking};
 
 use super::{
     RedisBus,
+    ahead::Ahead,
     bulk::{BulkConnection, HashPart},
     deadline::{BULK_TIMEOUT, OPERATION_TIMEOUT},
     keys::build_text,
@@ -15,10 +16,6 @@ use super::{
     resp::{Malformed, strings},
 };
 use crate::{BucketRead, Build, BusError, Meta, SnapshotReader};
-
-/// Buckets asked for ahead of the one that is read: Redis is never idle between two, and of
-/// documents of 1 KiB holds some 10 MB for this reader.
-const BUCKETS_ASKED: usize = 16;
 
 /// Reading buckets, for errors.
 const READING: &str = "reading buckets";
@@ -104,18 +101,24 @@ fn read_buckets(
         }
         commands
     };
-    let (first, rest) = indexes.split_at(indexes.len().min(BUCKETS_ASKED));
-    connection.send(READING, &ask(first))?;
-    let mut rest = rest.chunks(1);
-    for _ in indexes {
+    let mut ahead = Ahead::default();
+    let mut asked = ahead.room().min(indexes.len());
+    connection.send(READING, &ask(&indexes[..asked]))?;
+    for read in 1..=indexes.len() {
+        let mut size_bytes = 0;
         let mut hash = connection.hash(READING, BULK_TIMEOUT)?;
         let mut bucket = Bucket::default();
         loop {
             let part = connection.part(&mut hash)?;
-            if part.is_last
-                && let Some(next) = rest.next()
-            {
-                connection.send(READING, &ask(next))?;
+            size_bytes += part.octets.len();
+            if part.is_last {
+                ahead.note(size_bytes);
+                // So many are on their way still.
+                let until = (read + ahead.room()).clamp(asked, indexes.len());
+                if asked < until {
+                    connection.send(READING, &ask(&indexes[asked..until]))?;
+                    asked = until;
+                }
             }
             let read = bucket.read(&part, mark.as_bytes());
             let read = read.map_err(|Malformed| BusError::Unexpected("answer"))?;

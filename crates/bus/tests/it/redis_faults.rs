@@ -2,6 +2,7 @@
 
 mod connections;
 mod keys;
+mod large_buckets;
 mod loss;
 mod memory_limit;
 
