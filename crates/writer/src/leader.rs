@@ -41,7 +41,7 @@ use beat::End;
 pub use counters::LeaderCounters;
 use counters::Seen;
 use encode::Encoded;
-use plan::{Plan, plan};
+use plan::{Plan, missed_after, plan};
 pub use prune::CHANGES_KEPT;
 use rebuild::Rebuilt;
 use sweep::Swept;
@@ -143,14 +143,14 @@ impl Leader {
             self.fail_round(&error);
             sleep(ROUND_PAUSE).await;
         }
-        let mut published_before = None;
+        let mut missed_before = None;
         let mut upkeep = None;
         loop {
-            match self.round(term, published_before, &mut upkeep).await {
-                Ok(published) => published_before = published,
+            match self.round(term, missed_before, &mut upkeep).await {
+                Ok(missed) => missed_before = missed,
                 Err(error) => {
                     self.fail_round(&error);
-                    published_before = None;
+                    missed_before = None;
                 }
             }
             sleep(ROUND_PAUSE).await;
@@ -184,11 +184,11 @@ impl Leader {
         Ok(())
     }
 
-    /// One look at the bus and what it asks for. Gives `published_through` as it was seen.
+    /// One look at the bus and what it asks for. Gives the slot after which some looked missing.
     async fn round(
         &self,
         term: u64,
-        published_before: Option<Sequence>,
+        missed_before: Option<Sequence>,
         upkeep: &mut Option<Upkeep>,
     ) -> Result<Option<Sequence>, RoundError> {
         // Meta first: what it has, the database read afterwards must have as well.
@@ -199,7 +199,7 @@ impl Leader {
             tip: Some(tip),
             published_through,
         });
-        match plan(meta, tip, published_before) {
+        match plan(meta, tip, missed_before) {
             Plan::Rest => {
                 if let Some(meta) = &meta {
                     self.keep_up(term, meta, tip, upkeep).await?;
@@ -219,7 +219,7 @@ impl Leader {
                 Swept::Forked(known) => self.settle(term, known).await?,
             },
         }
-        Ok(published_through)
+        Ok(missed_after(meta.as_ref(), tip))
     }
 
     /// Goes on with what is done slowly. What it finds beyond mending is cured by a rebuild.

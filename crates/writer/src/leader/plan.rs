@@ -19,10 +19,10 @@ pub(super) enum Plan {
     Confirm(Tip),
 }
 
-/// Judges meta, read *before* `tip`, the database's own; `published_before` is what meta's
-/// `published_through` was in the round before. Slots that are on their way only look missing, so
-/// they are swept only where nothing moved for a round.
-pub(super) fn plan(meta: Option<Meta>, tip: Tip, published_before: Option<Sequence>) -> Plan {
+/// Judges meta, read *before* `tip`, the database's own; `missed_before` is what [`missed_after`] gave
+/// in the round before. Slots that are on their way only look missing, so they are swept only where
+/// they looked so for a round.
+pub(super) fn plan(meta: Option<Meta>, tip: Tip, missed_before: Option<Sequence>) -> Plan {
     let Some(meta) = meta else {
         return Plan::Rebuild;
     };
@@ -40,9 +40,15 @@ pub(super) fn plan(meta: Option<Meta>, tip: Tip, published_before: Option<Sequen
             Plan::Confirm(known)
         };
     }
-    if published_before == Some(meta.published_through) {
+    if missed_before == missed_after(Some(&meta), tip) {
         Plan::Sweep(meta)
     } else {
         Plan::Rest
     }
+}
+
+/// The slot after which the bus lacks some; `None` where it lacks none.
+pub(super) fn missed_after(meta: Option<&Meta>, tip: Tip) -> Option<Sequence> {
+    let meta = meta.filter(|meta| meta.position() < tip.position)?;
+    Some(meta.published_through)
 }

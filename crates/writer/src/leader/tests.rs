@@ -10,7 +10,7 @@ use bus::{Build, Meta};
 use shared::{Epoch, Link, Position, Sequence};
 
 use super::{
-    plan::{Plan, plan},
+    plan::{Plan, missed_after, plan},
     rebuild::buckets_for,
 };
 use crate::store::Tip;
@@ -37,8 +37,8 @@ fn meta(epoch: u64, published_through: u64, link: u64) -> Meta {
 }
 
 #[track_caller]
-fn check(meta: Option<Meta>, database: Tip, published_before: Option<u64>, expected: Plan) {
-    let planned = plan(meta, database, published_before.map(Sequence));
+fn check(meta: Option<Meta>, database: Tip, missed_before: Option<u64>, expected: Plan) {
+    let planned = plan(meta, database, missed_before.map(Sequence));
     assert_eq!(planned, expected);
 }
 
@@ -74,6 +74,32 @@ fn slots_on_their_way_are_not_swept() {
 fn slots_missing_for_a_round_are_swept() {
     let behind = meta(2, 5, 50);
     check(Some(behind), tip(2, 7, 70), Some(5), Plan::Sweep(behind));
+}
+
+#[test]
+fn slots_are_missed_only_below_the_head() {
+    let holds_five = meta(2, 5, 50);
+    assert_eq!(
+        missed_after(Some(&holds_five), tip(2, 6, 60)),
+        Some(Sequence(5))
+    );
+    assert_eq!(missed_after(Some(&holds_five), tip(2, 5, 50)), None);
+    assert_eq!(missed_after(None, tip(2, 5, 50)), None);
+}
+
+#[tokio::test]
+async fn slot_that_came_after_a_quiet_round_is_swept_a_round_later() {
+    let mut stage = stage::stage().await;
+    stage.publish(&[stage::put("a", "[1]")]).await;
+    stage.round().await;
+    let before = stage.count(|all| &all.swept);
+    stage.commit(&[stage::put("b", "[2]")]).await;
+
+    stage.round().await;
+    assert_eq!(stage.count(|all| &all.swept), before, "it is on its way");
+    stage.round().await;
+    assert_eq!(stage.count(|all| &all.swept), before + 1);
+    assert!(stage.held("b").await.is_some());
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub(super) struct Stage {
     pub(super) store: Arc<dyn Store>,
     pub(super) bus: MemoryBus,
     upkeep: Option<Upkeep>,
-    published_before: Option<Sequence>,
+    missed_before: Option<Sequence>,
     _committed: mpsc::Receiver<Vec<CommittedChange>>,
     _directory: TempDir,
 }
@@ -47,7 +47,7 @@ pub(super) async fn stage() -> Stage {
         store,
         bus,
         upkeep: None,
-        published_before: None,
+        missed_before: None,
         _committed: committed,
         _directory: directory,
     }
@@ -74,7 +74,7 @@ impl Stage {
     /// moved.
     pub(super) async fn keep_up(&mut self) {
         self.upkeep = None;
-        self.published_before = None;
+        self.missed_before = None;
         self.round().await;
     }
 
@@ -82,8 +82,8 @@ impl Stage {
     pub(super) async fn round(&mut self) {
         let round = self
             .leader
-            .round(TERM, self.published_before, &mut self.upkeep);
-        self.published_before = round.await.unwrap_or_default();
+            .round(TERM, self.missed_before, &mut self.upkeep);
+        self.missed_before = round.await.unwrap_or_default();
     }
 
     pub(super) async fn meta(&self) -> Meta {
