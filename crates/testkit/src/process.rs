@@ -9,7 +9,11 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::atomic::{AtomicU16, Ordering},
+    thread,
+    time::{Duration, Instant},
 };
+
+use crate::wait::DEADLINE;
 
 /// Starts `"$@"`, leaves its pid in `$PID_FILE`, and ends it once standard input closes: the
 /// kernel closes it when the test binary ends, even by SIGKILL.
@@ -30,6 +34,9 @@ kill "$killer"
 exit "$status"
 "#;
 
+/// Between two looks at a process.
+const LOOK_PAUSE: Duration = Duration::from_millis(1);
+
 /// A server process. Dropping it ends the server.
 #[derive(Debug)]
 pub struct ServerProcess {
@@ -44,12 +51,17 @@ impl ServerProcess {
     /// `remove_directory` is deleted after the server's end.
     ///
     /// # Errors
-    /// The shell cannot be started.
+    /// The shell cannot be started, or the pid file of an earlier server cannot be removed.
     pub fn start(
         command: &[OsString],
         pid_file: &Path,
         remove_directory: Option<&Path>,
     ) -> io::Result<Self> {
+        // Whoever asks for the pid before the shell has written it must not get that of another.
+        match std::fs::remove_file(pid_file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let log = File::create(pid_file.with_extension("log"))?;
         let mut watchdog = Command::new("sh")
             .args(["-c", WATCHDOG, "watchdog"])
@@ -73,20 +85,31 @@ impl ServerProcess {
         text.trim().parse().ok()
     }
 
-    /// Sends a signal, e.g. `"STOP"`, `"CONT"` or `"KILL"`.
+    /// Sends a signal, e.g. `"STOP"`, `"CONT"` or `"KILL"`. After `"STOP"` and `"KILL"` the process has
+    /// stopped or ended, with all of its threads: on a busy machine that may take a while, and what it
+    /// did meanwhile would come after what the test does next.
     ///
     /// # Errors
-    /// There is no such process, or `kill` cannot be run.
+    /// There is no such process, `kill` cannot be run, or the process does not heed it.
     pub fn signal(&self, signal: &str) -> io::Result<()> {
-        let pid = self.pid().ok_or(io::ErrorKind::NotFound)?;
+        let pid = self.started_pid()?;
         let status = Command::new("kill")
             .args([format!("-{signal}"), pid.to_string()])
             .status()?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(io::Error::other(format!("kill -{signal} {pid}: {status}")))
+        if !status.success() {
+            return Err(io::Error::other(format!("kill -{signal} {pid}: {status}")));
         }
+        match signal {
+            "STOP" => wait_for(|| threads_are(pid, &STOPPED)),
+            "KILL" => wait_for(|| threads_are(pid, &ENDED)),
+            _ => Ok(()),
+        }
+    }
+
+    /// As [`Self::pid`], once the watchdog has written it.
+    fn started_pid(&self) -> io::Result<u32> {
+        wait_for(|| self.pid().is_some())?;
+        self.pid().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     /// The exit status of a server that has ended by itself; 128 and the signal's number where one
@@ -114,9 +137,38 @@ impl Drop for ServerProcess {
     }
 }
 
+/// Letters by which Linux tells of threads that do nothing more for now; `Z` and `X`: ever.
+const STOPPED: [char; 4] = ['T', 't', 'Z', 'X'];
+const ENDED: [char; 2] = ['Z', 'X'];
+
+/// Whether all threads of a process are in one of these states. Those that are gone are in any.
+fn threads_are(pid: u32, states: &[char]) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task"));
+    let threads = threads.into_iter().flatten().flatten();
+    let mut stats = threads.filter_map(|thread| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).ok()?;
+        // Behind the program's name, which is in parentheses and may have any character in it.
+        stat.rsplit_once(") ")?.1.chars().next()
+    });
+    stats.all(|state| states.contains(&state))
+}
+
+/// Looks again and again.
+#[expect(clippy::disallowed_methods, reason = "a level, and a deadline")]
+fn wait_for(mut is: impl FnMut() -> bool) -> io::Result<()> {
+    let deadline = Instant::now() + DEADLINE;
+    while !is() {
+        if deadline <= Instant::now() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        thread::sleep(LOOK_PAUSE);
+    }
+    Ok(())
+}
+
 fn panic_unless_panicking(error: &io::Error) {
     assert!(
-        std::thread::panicking(),
+        thread::panicking(),
         "a test server's watchdog could not be waited for: {error}"
     );
 }
