@@ -27,8 +27,9 @@ use crate::{
 /// How long one start may take, crash recovery included.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How often to start, on another port or once an earlier server's remains are gone.
-const STARTS_MAX: usize = 20;
+/// How long to start again, on another port or until an earlier server's remains are gone: how long
+/// the processes of one that was killed take to end, the machine decides.
+const LAUNCH_TIMEOUT: Duration = Duration::from_mins(1);
 
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -308,8 +309,8 @@ impl Postgres {
 
     async fn launch(&mut self) {
         let is_first = self.port == 0;
-        let mut log = String::new();
-        for _ in 0..STARTS_MAX {
+        let deadline = Instant::now() + LAUNCH_TIMEOUT;
+        loop {
             if is_first {
                 self.port = free_port().expect("a port is free");
             }
@@ -318,11 +319,14 @@ impl Postgres {
                 self.server = Some(server);
                 return;
             }
-            log = server.log();
+            let log = server.log();
             drop(server);
+            assert!(
+                Instant::now() < deadline,
+                "PostgreSQL does not start:\n{log}"
+            );
             sleep(PAUSE).await;
         }
-        panic!("PostgreSQL does not start:\n{log}");
     }
 
     fn spawn(&self) -> ServerProcess {
@@ -352,9 +356,8 @@ impl Postgres {
     /// Whether it accepts sessions before it gives up or the time is over.
     async fn becomes_ready(&self, server: &ServerProcess) -> bool {
         let deadline = Instant::now() + START_TIMEOUT;
-        let url = self.url("postgres");
         while Instant::now() < deadline {
-            if connect(&url).await.is_some() {
+            if self.is_mine().await {
                 return true;
             }
             let log = server.log();
@@ -370,6 +373,16 @@ impl Postgres {
             sleep(PAUSE).await;
         }
         false
+    }
+
+    /// Whether a server answers, and is this one: another one may have taken the port first.
+    async fn is_mine(&self) -> bool {
+        let Some(mut session) = connect(&self.url("postgres")).await else {
+            return false;
+        };
+        let query = sqlx::query_scalar("SELECT current_setting('data_directory')");
+        let directory: Result<String, _> = query.fetch_one(&mut session).await;
+        directory.is_ok_and(|directory| Path::new(&directory) == self.data())
     }
 
     fn new_name(&self) -> String {
