@@ -21,7 +21,7 @@ use crate::{
 /// How many ports are tried until one is still free when the server binds it.
 const PORT_ATTEMPTS_MAX: usize = 10;
 
-/// How long a command of a test may take.
+/// How long a command of a test may take, and a connection for it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 static SHARED: OnceCell<RedisServer> = OnceCell::const_new();
@@ -219,13 +219,8 @@ impl RedisServer {
     /// # Panics
     /// It does not start, e.g. because its port was taken meanwhile.
     pub async fn restart(&mut self) {
-        // The process that ran there must have ended before its successor can bind the port.
-        if self.signal("KILL").is_ok() {
-            eventually("the killed Redis lets go of its port", async || {
-                self.try_connection().await.is_err().then_some(())
-            })
-            .await;
-        }
+        // It may have ended long ago. Its successor can bind the port only after that.
+        drop(self.signal("KILL"));
         (self.process, self.directory) = launch(self.port, &self.options);
         let is_mine = self.is_mine_once_up().await;
         assert!(
@@ -253,12 +248,23 @@ impl RedisServer {
     }
 
     async fn try_connection(&self) -> redis::RedisResult<MultiplexedConnection> {
-        // The library's own patience, 0.5 s, is too little where tests share few cores.
-        let config = AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
-        Client::open(self.url())?
-            .get_multiplexed_async_connection_with_config(&config)
-            .await
+        connect(&self.url()).await
     }
+}
+
+/// A connection to any Redis of a test.
+///
+/// # Errors
+/// The server does not answer, or refuses.
+pub async fn connect(url: &str) -> redis::RedisResult<MultiplexedConnection> {
+    // The library's own patience, half a second for an answer and one for a connection, is too little
+    // where tests share few cores.
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE));
+    Client::open(url)?
+        .get_multiplexed_async_connection_with_config(&config)
+        .await
 }
 
 /// A namespace that no other test of this binary uses.

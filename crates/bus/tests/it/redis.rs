@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bus::{Build, RedisBus};
-use testkit::redis::{RedisServer, namespace};
+use testkit::redis::{RedisServer, connect, namespace};
 
 use crate::contract::subject::{Faults, LOG_SEGMENTS, Subject};
 
@@ -48,11 +48,8 @@ struct RedisFaults {
 
 impl RedisFaults {
     async fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
-        let client = redis::Client::open(self.url.as_str()).expect("the test's URL is valid");
-        let mut connection = client
-            .get_multiplexed_async_connection()
-            .await
-            .expect("the test's Redis answers");
+        let connection = connect(&self.url).await;
+        let mut connection = connection.expect("the test's Redis answers");
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
         let answer = command.query_async(&mut connection).await;

@@ -3,12 +3,12 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use bus::{Begin, RedisBus};
-use redis::{Client, ErrorKind, ServerErrorKind};
+use redis::{ErrorKind, ServerErrorKind};
 use shared::{Epoch, Heartbeat, Link, Position, Sequence, Timestamp, limits::PROBES_MAX};
 use testkit::{
     builders::key,
     cluster::Cluster,
-    redis::{RedisServer, namespace},
+    redis::{RedisServer, connect, namespace},
     sentinel::SentinelSet,
 };
 use tokio::sync::OnceCell;
@@ -164,8 +164,7 @@ async fn what_is_not_needed_is_refused() {
         "SCAN 0",
     ];
     for (user, only) in [(WRITER, &for_writer[..]), (READER, &for_reader[..])] {
-        let client = Client::open(url_of(&server.url(), user)).expect("a valid URL");
-        let mut connection = client.get_multiplexed_async_connection().await;
+        let mut connection = connect(&url_of(&server.url(), user)).await;
         let connection = connection.as_mut().expect("Redis answers");
         for line in for_all.iter().chain(only) {
             let mut words = line.split(' ');
