@@ -93,12 +93,6 @@ async fn quick_start_and_bulk_show_what_comes() {
 
     let [one_request, command] = readme.blocks("Bulk");
     shell.follow(&dev.at_home(one_request)).await;
-    file(&home, "products.ndjson", PRODUCTS);
-    file(
-        &home,
-        "catalogue.jsonl",
-        "{\"sku\":\"a\",\"name\":\"Ems\"}\n",
-    );
     // The post of the quick start is not among what is told of.
     shell
         .run(&dev.at_home("curl -fsX DELETE http://127.0.0.1:8080/v1/posts/hello"))
@@ -118,11 +112,6 @@ async fn tokens_are_asked_for_as_shown() {
     let tokens = format!("--writer-tokens-file={}/tokens", home.path().display());
     let dev = Dev::start(&home, "dev", &[tokens]);
     dev.ready().await;
-    file(
-        &home,
-        "products.ndjson",
-        &PRODUCTS.replace("\"1\"", "\"3\""),
-    );
 
     let shell = dev.shell(home.path()).with("SECRET", &secret);
     shell.follow(&dev.at_home(use_it)).await;
@@ -153,13 +142,6 @@ async fn writers_and_readers_start_apart_as_shown() {
     for reader in readers {
         fleet.until_served(reader, "hello", "Printed once.").await;
     }
-}
-
-const PRODUCTS: &str =
-    "{\"id\":\"1\",\"body\":{\"name\":\"Ems\"}}\n{\"id\":\"2\",\"body\":{\"name\":\"Quoin\"}}\n";
-
-fn file(home: &TempDir, name: &str, content: &str) {
-    std::fs::write(home.path().join(name), content).expect("a file");
 }
 
 /// Starts the program of a command, on addresses of its own.
