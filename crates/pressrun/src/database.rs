@@ -5,10 +5,13 @@
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
-use service::config::{ConfigExit, Environment, Program, RedactedUrl, Setting, Settings, values};
-use writer::store::{
-    Store, StoreError, Tip,
-    postgres::{PostgresOptions, PostgresStore},
+use service::config::{ConfigExit, Environment, Program, RedactedUrl, Setting, Settings};
+use writer::{
+    config::database_url,
+    store::{
+        Store, StoreError, Tip,
+        postgres::{PostgresOptions, PostgresStore},
+    },
 };
 
 use crate::progress::{self, print, say};
@@ -62,8 +65,7 @@ impl Options {
         environment: &impl Environment,
     ) -> Result<Self, ConfigExit> {
         let mut settings = Settings::from_matches(&MIGRATE, flags, environment);
-        let database_url =
-            settings.required("DATABASE_URL", values::url_of(&["postgres", "postgresql"]));
+        let database_url = settings.required("DATABASE_URL", database_url);
         settings.finish(|| {
             Ok(Self {
                 database_url: database_url?,

@@ -8,7 +8,10 @@ use service::config::{
     values::{self, Parsed},
 };
 
-use crate::render::{Codings, CodingsError};
+use crate::{
+    render::{Codings, CodingsError},
+    store::postgres::PostgresStore,
+};
 
 /// The settings of [`WriterConfig`].
 pub const SETTINGS: &[Setting] = &[
@@ -141,8 +144,7 @@ impl Config {
     {
         let mut settings = Settings::gather(&PROGRAM, arguments, environment)?;
         let writer = WriterConfig::read(&mut settings);
-        let database_url =
-            settings.required("DATABASE_URL", values::url_of(&["postgres", "postgresql"]));
+        let database_url = settings.required("DATABASE_URL", database_url);
         let migrate = settings.switch("WRITER_MIGRATE");
         let redis_url = settings.required("REDIS_URL", redis_url);
         let redis_ca_file = settings.optional("REDIS_TLS_CA_FILE", values::path);
@@ -206,6 +208,16 @@ fn codings(text: &str) -> Parsed<Codings> {
     }
     text.parse()
         .map_err(|error: CodingsError| format!("has an unknown member: {error}"))
+}
+
+/// A URL of PostgreSQL, as far as that shows without a connection.
+///
+/// # Errors
+/// The text is not one. The complaint never repeats it.
+pub fn database_url(text: &str) -> Parsed<RedactedUrl> {
+    let url = values::url_of(&["postgres", "postgresql"])(text)?;
+    PostgresStore::check_url(text)?;
+    Ok(url)
 }
 
 /// A URL that the bus takes.

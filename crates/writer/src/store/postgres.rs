@@ -54,6 +54,17 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
+    /// Whether a URL can be used, as far as that shows without a connection.
+    ///
+    /// # Errors
+    /// What is wrong with it, as the end of a sentence about it.
+    pub fn check_url(url: &str) -> Result<(), String> {
+        match session::parse(url) {
+            Ok(_options) => Ok(()),
+            Err(complaint) => Err(format!("is not a URL of PostgreSQL: {complaint}")),
+        }
+    }
+
     /// Connects, and checks that the database is a primary, has the schema and does not acknowledge
     /// commits that it may lose.
     ///

@@ -129,6 +129,23 @@ fn every_problem_is_reported_at_once_one_line_each() {
 }
 
 #[test]
+fn url_of_a_database_must_be_one_before_anything_starts() {
+    for (rest, complaint) in [
+        ("database.example:x/db", "invalid port number"),
+        (
+            "database.example/db?sslmode=some",
+            "unknown value \"some\" for `ssl_mode`",
+        ),
+    ] {
+        let url = format!("postgres://writer:hunter2@{rest}");
+        let exit = read(&[], &[("DATABASE_URL", &url), REDIS]).unwrap_err();
+        assert_eq!(exit.code(), 64);
+        let begin = "DATABASE_URL: the value (not shown) is not a URL of PostgreSQL: ";
+        assert_eq!(exit.text(), format!("{begin}{complaint}"));
+    }
+}
+
+#[test]
 fn writes_beyond_loopback_must_be_allowed_by_name() {
     const ALLOW: &str = "--allow-unauthenticated-writes";
     for (listen, flag, expected) in [

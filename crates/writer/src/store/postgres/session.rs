@@ -99,12 +99,22 @@ pub(super) fn commit_options(ordinary: PgConnectOptions) -> PgConnectOptions {
 
 /// Options without deadlines, for migrations.
 pub(super) fn untimed_options(url: &str) -> Result<PgConnectOptions, StoreError> {
-    let options = PgConnectOptions::from_str(url).map_err(|error| {
-        StoreError::Unsuitable(format!("the database's URL cannot be used: {error}"))
+    let options = parse(url).map_err(|complaint| {
+        StoreError::Unsuitable(format!("the database's URL cannot be used: {complaint}"))
     })?;
     Ok(options
         .application_name("pressrun-writer")
         .disable_statement_logging())
+}
+
+/// What is wrong never has the password in it.
+pub(super) fn parse(url: &str) -> Result<PgConnectOptions, String> {
+    PgConnectOptions::from_str(url).map_err(|error| {
+        // Each layer says the same before it.
+        let complaint = error.to_string();
+        let complaint = complaint.rsplit("error with configuration: ").next();
+        complaint.unwrap_or_default().to_owned()
+    })
 }
 
 /// A PostgreSQL setting's value.
