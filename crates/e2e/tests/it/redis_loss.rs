@@ -159,3 +159,29 @@ async fn snapshot_rolled_back_ten_seconds() {
     scene.refilled().await;
     scene.finish().await;
 }
+
+/// As the runbook says of PressrunLeaderFails.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_written_over_by_somebody_else() {
+    let scene = Scene::start().await;
+    let redis = &scene.fleet.redis;
+    let keys: Vec<String> = redis.command(&["KEYS", "{pressrun}:*"]).await;
+    for key in &keys {
+        let () = redis.command(&["SET", key, "somebody else's"]).await;
+    }
+    let metrics = format!("http://{}/metrics", scene.writer.admin);
+    eventually("the leader's rounds fail", async || {
+        let answer = scene.fleet.http.get(&metrics).send().await.ok()?;
+        let text = answer.text().await.ok()?;
+        let failed = text
+            .lines()
+            .find_map(|line| line.strip_prefix("pressrun_leader_rounds_failed_total "))?;
+        (failed != "0").then_some(())
+    })
+    .await;
+
+    let () = redis.command(&["DEL", META, "{pressrun}:probes"]).await;
+
+    scene.refilled().await;
+    scene.finish().await;
+}
