@@ -5,6 +5,9 @@
 //! time than it is; so the clock is set forward at once, and back only where every heartbeat for
 //! [`SET_BACK_AFTER`] agreed that it is earlier: the database's clock was set, or another database
 //! leads now. A late heartbeat thus makes no expired document appear again.
+//!
+//! Before the first one there may be a guess, by this machine's wall clock. Nobody trusts that, so
+//! the first heartbeat takes its place whatever it tells.
 
 use std::{
     sync::atomic::{AtomicI64, Ordering},
@@ -54,6 +57,8 @@ impl Clock {
 #[derive(Debug, Default)]
 pub(super) struct Setter {
     earlier: Option<Earlier>,
+    /// Whether the clock shows what nobody has told.
+    is_guess: bool,
 }
 
 /// What heartbeats told since the last one that agreed with the clock or was ahead of it.
@@ -65,10 +70,20 @@ struct Earlier {
 }
 
 impl Setter {
+    /// It may be this time now. Changes nothing once a heartbeat has told.
+    pub(super) fn guess(&mut self, clock: &Clock, guessed: Timestamp) {
+        if self.is_guess || clock.now().is_none() {
+            self.is_guess = true;
+            let offset = guessed.0.saturating_sub(clock.elapsed_micros());
+            clock.offset.store(offset, Ordering::Relaxed);
+        }
+    }
+
     /// A heartbeat has told this time just now.
     pub(super) fn hear(&mut self, clock: &Clock, told: Timestamp) {
         let offset = told.0.saturating_sub(clock.elapsed_micros());
-        if clock.offset.load(Ordering::Relaxed) <= offset {
+        let was_guess = std::mem::take(&mut self.is_guess);
+        if was_guess || clock.offset.load(Ordering::Relaxed) <= offset {
             self.earlier = None;
             clock.offset.store(offset, Ordering::Relaxed);
             return;

@@ -203,6 +203,12 @@ impl CatalogWriter {
         self.catalog.0.partial.draw_line(line);
     }
 
+    /// By this machine's wall clock it may be this time in the database. Counts until a heartbeat has
+    /// told.
+    pub fn guess_time(&mut self, database_time: Timestamp) {
+        self.clock.guess(&self.catalog.0.clock, database_time);
+    }
+
     /// A heartbeat has told the database's time just now.
     pub fn hear_time(&mut self, database_time: Timestamp) {
         self.clock.hear(&self.catalog.0.clock, database_time);

@@ -122,10 +122,8 @@ impl Driver {
     pub(super) fn found_local(&mut self, begun: &LocalBegun) {
         let at = Instant::now();
         self.keeper.age = begun.age.map(|age| Age { age, at });
-        // Once anybody has told the time, that is better.
-        let catalog = &mut self.following.catalog;
-        if let (None, Some(time)) = (catalog.catalog().database_time(), begun.database_time) {
-            catalog.hear_time(time);
+        if let Some(time) = begun.database_time {
+            self.following.catalog.guess_time(time);
         }
     }
 

@@ -75,6 +75,24 @@ async fn document_is_served_until_its_expiry_and_not_from_then_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn guess_by_the_wall_clock_counts_until_the_first_heartbeat() {
+    let (catalog, mut writer) = holding();
+    writer.guess_time(Timestamp(NOON.0 + 1));
+    assert!(matches!(catalog.lookup(KEY), Lookup::Absent));
+
+    writer.hear_time(before_noon(60));
+
+    assert!(matches!(catalog.lookup(KEY), Lookup::Hit(_)));
+    // From then on neither a guess nor a late heartbeat sets it.
+    writer.guess_time(Timestamp(NOON.0 + 1));
+    writer.hear_time(before_noon(120));
+    advance(Duration::from_millis(59_999)).await;
+    assert!(matches!(catalog.lookup(KEY), Lookup::Hit(_)));
+    advance(Duration::from_millis(1)).await;
+    assert!(matches!(catalog.lookup(KEY), Lookup::Absent));
+}
+
+#[tokio::test(start_paused = true)]
 async fn before_any_heartbeat_nobody_knows_whether_a_document_has_expired() {
     let (catalog, mut writer) = holding();
     writer.apply(&put("posts/b", 2, "{}"), None);
