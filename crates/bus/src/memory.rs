@@ -37,6 +37,8 @@ struct State {
     contents: Contents,
     subscriptions: Vec<FeedSender>,
     availability: Availability,
+    /// One more after each outage and failover: connections from before are dead.
+    generation: u64,
 }
 
 /// Whether operations are answered.
@@ -83,6 +85,12 @@ impl MemoryBus {
 }
 
 impl State {
+    /// Ends subscriptions, and snapshots that are being read.
+    fn end_connections(&mut self) {
+        self.subscriptions.clear();
+        self.generation += 1;
+    }
+
     /// Hands a message to every subscription and drops those that did not keep up.
     fn send(&mut self, message: &FeedMessage, octets: usize) {
         self.subscriptions.retain(|subscription| {

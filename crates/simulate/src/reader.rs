@@ -15,7 +15,7 @@ mod writer_side;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use bus::{Build, Meta, Subscription};
+use bus::{Build, Meta, SnapshotReader, Subscription};
 use futures_util::FutureExt;
 use reader::{
     catalog::Hydration,
@@ -81,8 +81,8 @@ enum Event {
     Hydrate(Hydration),
     Replay(ReplayAttempt, Position),
     Poll(PollAttempt, Tip),
-    /// A scrub: with meta, once that is read.
-    Scrub(ScrubAttempt, u32, Option<Meta>),
+    /// A scrub: with meta, once that is read, over its connection.
+    Scrub(ScrubAttempt, u32, Option<Meta>, Connection),
     Probe(u64),
     ReportLost(Build, u32),
     /// Bus or writer is asked for a document.
@@ -93,12 +93,17 @@ enum Event {
     Answer(Key, Position),
 }
 
+/// Over which a snapshot of the bus is read; made by the first request.
+type Connection = Option<Box<dyn SnapshotReader>>;
+
 /// A hydration under way, or abandoned and not yet stopped.
 #[derive(Debug)]
 struct Hydrating {
     attempt: Hydration,
     from: Source,
     begun: Option<Meta>,
+    /// Over which the bus is read.
+    connection: Connection,
     /// Buckets still to be read.
     buckets: Vec<u32>,
     pages: WriterPages,
@@ -224,7 +229,9 @@ impl Reader {
             Event::Hydrate(attempt) => self.hydrate(attempt),
             Event::Replay(attempt, after) => self.replay(attempt, after),
             Event::Poll(attempt, tip) => self.poll(attempt, tip),
-            Event::Scrub(attempt, turn, begun) => self.scrub(attempt, turn, begun),
+            Event::Scrub(attempt, turn, begun, connection) => {
+                self.scrub(attempt, turn, begun, connection);
+            }
             Event::Probe(nonce) => self.probe(nonce),
             Event::ReportLost(build, bucket) => {
                 if let Some(bus) = self.bus() {

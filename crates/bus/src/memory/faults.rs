@@ -47,19 +47,19 @@ impl MemoryBus {
         }
     }
 
-    /// Loses everything since `checkpoint` and ends all subscriptions, as a failover to a replica
+    /// Loses everything since `checkpoint` and ends all connections, as a failover to a replica
     /// that lacks the last writes does.
     pub fn roll_back(&self, checkpoint: &Checkpoint) {
         let mut state = self.lock();
         state.contents = checkpoint.contents.clone();
-        state.subscriptions.clear();
+        state.end_connections();
     }
 
-    /// From now on operations give [`crate::BusError::Away`]; all subscriptions end.
+    /// From now on operations give [`crate::BusError::Away`]; all connections end.
     pub fn go_away(&self) {
         let mut state = self.lock();
         state.availability = Availability::Away;
-        state.subscriptions.clear();
+        state.end_connections();
     }
 
     /// Answers again, with what it held before.

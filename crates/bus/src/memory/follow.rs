@@ -1,12 +1,14 @@
 //! The readers' side of the in-process bus.
 
+use std::sync::MutexGuard;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use shared::{Envelope, Position, ResourceKey, codec::decode, limits::PROBES_MAX};
 use tokio::sync::mpsc;
 
 use super::{
-    MemoryBus,
+    MemoryBus, State,
     contents::{Bucket, Contents},
 };
 use crate::{
@@ -24,8 +26,11 @@ impl Follower for MemoryBus {
     }
 
     async fn snapshot(&self) -> Result<Box<dyn SnapshotReader>, BusError> {
-        self.state().map(drop)?;
-        Ok(Box::new(self.clone()))
+        let generation = self.state()?.generation;
+        Ok(Box::new(MemorySnapshot {
+            bus: self.clone(),
+            generation,
+        }))
     }
 
     async fn replay(&self, after: Position) -> Result<Replay, BusError> {
@@ -80,8 +85,27 @@ impl Follower for MemoryBus {
     }
 }
 
+/// A snapshot that is being read.
+#[derive(Debug)]
+struct MemorySnapshot {
+    bus: MemoryBus,
+    /// The bus' own when this was made.
+    generation: u64,
+}
+
+impl MemorySnapshot {
+    fn state(&self) -> Result<MutexGuard<'_, State>, BusError> {
+        let state = self.bus.state()?;
+        if state.generation == self.generation {
+            Ok(state)
+        } else {
+            Err(BusError::Away)
+        }
+    }
+}
+
 #[async_trait]
-impl SnapshotReader for MemoryBus {
+impl SnapshotReader for MemorySnapshot {
     async fn meta(&mut self) -> Result<Option<Meta>, BusError> {
         Ok(self.state()?.contents.meta)
     }

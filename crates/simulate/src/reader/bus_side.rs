@@ -1,6 +1,6 @@
 //! What a reader reads from the bus.
 
-use bus::{BucketRead, Build, BusError, Follower, MemoryBus, Meta, Publisher, SnapshotReader};
+use bus::{BucketRead, Build, BusError, Follower, MemoryBus, Meta};
 use futures_util::FutureExt;
 use reader::{
     catalog::Hydration,
@@ -10,7 +10,7 @@ use reader::{
 };
 use shared::{Envelope, Epoch, Position};
 
-use super::{Event, Reader};
+use super::{Connection, Event, Reader};
 use crate::Rule;
 
 impl Reader {
@@ -22,8 +22,14 @@ impl Reader {
     }
 
     /// What the bus says of its snapshot.
-    fn meta(&self) -> Result<Option<Meta>, BusError> {
-        let asked = self.bus().and_then(|bus| bus.meta().now_or_never());
+    fn meta(&self, connection: &mut Connection) -> Result<Option<Meta>, BusError> {
+        let bus = self.bus().ok_or(BusError::Away)?;
+        if connection.is_none() {
+            *connection = bus.snapshot().now_or_never().and_then(Result::ok);
+        }
+        let asked = connection
+            .as_mut()
+            .and_then(|snapshot| snapshot.meta().now_or_never());
         asked.unwrap_or(Err(BusError::Away))
     }
 
@@ -96,7 +102,8 @@ impl Reader {
     /// Whether there is more to read.
     fn read_bus(&mut self, index: usize) -> bool {
         let attempt = self.hydrations[index].attempt;
-        let Ok(meta) = self.meta() else {
+        let mut connection = self.hydrations[index].connection.take();
+        let Ok(meta) = self.meta(&mut connection) else {
             let failure = SnapshotFailure::Unavailable;
             return self.end_hydration(index, Input::SnapshotFailed(attempt, failure));
         };
@@ -107,6 +114,7 @@ impl Reader {
             let mut buckets: Vec<u32> = (0..meta.buckets).collect();
             self.ground.random().shuffle(&mut buckets);
             self.hydrations[index].begun = Some(meta);
+            self.hydrations[index].connection = connection;
             self.hydrations[index].buckets = buckets;
             self.latest.floors.insert(attempt.0, meta.position());
             if self.ground.rules.hold(Rule::FloorBeforeBuckets) {
@@ -118,7 +126,9 @@ impl Reader {
         let Some(bucket) = self.hydrations[index].buckets.pop() else {
             return self.end_bus_hydration(index, begun, meta);
         };
-        match self.bucket(begun.build, bucket) {
+        let read = self.bucket(begun.build, bucket, &mut connection);
+        self.hydrations[index].connection = connection;
+        match read {
             Ok(envelopes) => {
                 let chunk = Input::SnapshotChunk(attempt, envelopes);
                 if self.ground.rules.hold(Rule::FloorBeforeBuckets) {
@@ -150,13 +160,18 @@ impl Reader {
         self.end_hydration(index, Input::SnapshotEnd(attempt, ended))
     }
 
-    fn bucket(&self, build: Build, index: u32) -> Result<Vec<Envelope>, SnapshotFailure> {
+    fn bucket(
+        &self,
+        build: Build,
+        index: u32,
+        connection: &mut Connection,
+    ) -> Result<Vec<Envelope>, SnapshotFailure> {
         let marked = self.ground.rules.hold(Rule::BucketMarks);
-        let build = match self.meta().ok().flatten() {
+        let build = match self.meta(connection).ok().flatten() {
             Some(meta) if !marked => meta.build,
             _ => build,
         };
-        match self.read_bucket(build, index) {
+        match self.read_bucket(build, index, connection) {
             Some(BucketRead::Intact { envelopes, .. }) => Ok(envelopes),
             Some(BucketRead::Lost) if !marked => Ok(Vec::new()),
             Some(BucketRead::Lost) => Err(SnapshotFailure::BucketLost(build, index)),
@@ -184,11 +199,15 @@ impl Reader {
         })
     }
 
-    fn read_bucket(&self, build: Build, index: u32) -> Option<BucketRead> {
-        let mut bus = self.bus()?.clone();
-        let indexes = [index];
-        let read = SnapshotReader::buckets(&mut bus, build, &indexes);
-        let mut bucket = read.now_or_never()?.ok()?.pop()?;
+    fn read_bucket(
+        &self,
+        build: Build,
+        index: u32,
+        connection: &mut Connection,
+    ) -> Option<BucketRead> {
+        self.bus()?;
+        let read = connection.as_mut()?.buckets(build, &[index]).now_or_never();
+        let mut bucket = read?.ok()?.pop()?;
         // The bus gives them in no order, which a world cannot have.
         if let BucketRead::Intact { envelopes, .. } = &mut bucket {
             envelopes.sort_by_key(|one| one.position);
@@ -214,19 +233,25 @@ impl Reader {
     }
 
     /// Reads a bucket between two readings of meta.
-    pub(super) fn scrub(&mut self, attempt: ScrubAttempt, turn: u32, begun: Option<Meta>) {
+    pub(super) fn scrub(
+        &mut self,
+        attempt: ScrubAttempt,
+        turn: u32,
+        begun: Option<Meta>,
+        mut connection: Connection,
+    ) {
         let delay = self.ground.delay();
-        let Ok(Some(meta)) = self.meta() else {
+        let Ok(Some(meta)) = self.meta(&mut connection) else {
             self.plan(delay, Event::Tell(Input::ScrubFailed(attempt)));
             return;
         };
         let Some(begun) = begun else {
-            self.plan(delay, Event::Scrub(attempt, turn, Some(meta)));
+            self.plan(delay, Event::Scrub(attempt, turn, Some(meta), connection));
             return;
         };
         let index = turn % begun.buckets;
-        let read = self.read_bucket(begun.build, index);
-        let input = match (read, self.meta()) {
+        let read = self.read_bucket(begun.build, index, &mut connection);
+        let input = match (read, self.meta(&mut connection)) {
             (Some(bucket), Ok(ended)) => Input::Scrubbed(
                 attempt,
                 ScrubbedBucket {
