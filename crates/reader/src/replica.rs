@@ -190,7 +190,7 @@ impl Replica {
             Input::Scrubbed(attempt, read) => self.scrubbed(attempt, read, effects),
             Input::ScrubFailed(attempt) => self.scrub_failed(attempt),
             Input::LocalBegin(attempt, begun) => {
-                self.local_begin(attempt, begun.tip, effects);
+                self.local_begin(attempt, begun.tip);
             }
             Input::LocalChunk(attempt, envelopes) => {
                 self.local_chunk(attempt, envelopes, effects);

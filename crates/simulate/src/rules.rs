@@ -91,7 +91,7 @@ pub enum Rule {
     ReadyByNonce,
     /// A local snapshot's tip is noted before its documents are read.
     TipBeforeEntries,
-    /// What failed hydrations have left is dropped before a local snapshot.
+    /// What a local snapshot does not have, up to its tip, is dropped at its end.
     LocalAlone,
     /// A set that is not whole is not kept as a local snapshot.
     WholeSetKept,
@@ -230,7 +230,7 @@ impl Rule {
         (
             Self::LocalAlone,
             "local-alone",
-            "a hydration from a bus behind the local snapshot fails after a document came that was deleted in between",
+            "a document that was deleted before the local snapshot comes late over the feed, or with a hydration that fails",
         ),
         (Self::WholeSetKept, "whole-set-kept", ""),
         (

@@ -64,7 +64,8 @@ impl CatalogWriter {
     /// What a hydration or a scrub has read, which its checksum holds, also takes the place of the
     /// same position with other octets: one copy is wrong, and this one has just been checked.
     ///
-    /// What a hydration has seen adds no key to a set that is not whole, or that it has filled.
+    /// What a hydration has seen adds no key to a set that is not whole, or that it has filled. A
+    /// local snapshot is read as one.
     pub fn apply(&mut self, envelope: &Envelope, seen_by: Option<Hydration>) -> Applied {
         let inner = &self.catalog.0;
         let held = inner.entries.peek(&KeyRef::from(&envelope.key));
@@ -87,15 +88,6 @@ impl CatalogWriter {
             return Applied::LeftOut;
         }
         self.replace(envelope, seen_by, held)
-    }
-
-    /// The same for what a local snapshot has: it counts as seen by nobody, and adds no key where a
-    /// hydration would not.
-    pub fn apply_local(&mut self, envelope: &Envelope) -> Applied {
-        if !self.holds(&envelope.key) && !self.takes_more() {
-            return Applied::LeftOut;
-        }
-        self.apply(envelope, None)
     }
 
     /// Counts this key as seen, if it is held.

@@ -26,12 +26,9 @@ impl Driver {
                         self.note_propagation(&envelope);
                     }
                 }
-                Effect::ApplyLocal(envelope) => {
-                    self.following.catalog.apply_local(&envelope);
-                }
-                Effect::DropLeft(nobody, tip) => {
-                    let dropped = self.following.catalog.drop_unseen(nobody, tip);
-                    debug!(dropped, "what failed hydrations had left is dropped");
+                Effect::DropLeft(mark, tip) => {
+                    let dropped = self.following.catalog.drop_unseen(mark, tip);
+                    debug!(dropped, "what the local snapshot does not have is dropped");
                 }
                 Effect::Repair(envelope, mark, held) => self.repair(&envelope, mark, held),
                 Effect::DropUnseen(attempt, floor) => {

@@ -231,9 +231,7 @@ impl Driver {
     /// Before an effect is carried out: fetches under way must not be older than it.
     pub(super) fn overtake_fetches(&mut self, effect: &Effect) {
         match effect {
-            Effect::Apply(envelope, _)
-            | Effect::ApplyLocal(envelope)
-            | Effect::Repair(envelope, ..) => {
+            Effect::Apply(envelope, _) | Effect::Repair(envelope, ..) => {
                 self.fetching.overtake(&envelope.key);
             }
             Effect::DropUnseen(..) => self.fetching.overtake_all(),

@@ -166,12 +166,9 @@ pub enum Effect {
     ReadLocal(LocalAttempt),
     /// Put an envelope into the catalog, unless it holds a newer one; mark the key as seen.
     Apply(Envelope, Option<Hydration>),
-    /// Drop what is at or below a position: what failed hydrations have left, before a local
-    /// snapshot. Nothing bears the number.
+    /// Drop what the local snapshot does not have and that stands at or below its tip: left by failed
+    /// hydrations, or brought late by the feed, though it was deleted since.
     DropLeft(Hydration, Position),
-    /// As [`Effect::Apply`], for what a local snapshot has: it adds no key for which there is no
-    /// room, and is seen by nobody.
-    ApplyLocal(Envelope),
     /// Drop what a finished hydration has not seen and that stands at or below its floor.
     DropUnseen(Hydration, Position),
     /// As [`Effect::Apply`], for a bucket read by a scrub: a repair, if it changes a document at

@@ -5,9 +5,10 @@
 //! and the next hydration drops what is in it and no more in the bus. It proves nothing about how
 //! fresh it is.
 //!
-//! It has no tombstones, so it must not be mixed with a snapshot that is behind it: documents that
-//! were deleted in between would stay. Its beginning drops what failed hydrations have left, and a
-//! hydration that has begun ends it; should that fail, it is read again.
+//! It has no tombstones, so it must not be mixed with what is behind it: documents that were deleted
+//! in between would stay. Its end drops whatever is at or below its tip and not in it, left by failed
+//! hydrations or brought late by the feed; and a hydration that has begun ends it; should that fail,
+//! it is read again.
 
 use std::time::Duration;
 
@@ -24,8 +25,8 @@ pub(super) enum Local {
     /// There may be one.
     Untried,
     Reading(LocalAttempt),
-    /// Of these envelopes everything up to the tip, once all have come.
-    Begun(LocalAttempt, Tip),
+    /// Of these envelopes everything up to the tip, once all have come. They bear the mark.
+    Begun(LocalAttempt, Tip, Hydration),
     /// It was read, and what is held began with it.
     Taken,
 }
@@ -61,12 +62,7 @@ impl Replica {
         }
     }
 
-    pub(super) fn local_begin(
-        &mut self,
-        attempt: LocalAttempt,
-        tip: Tip,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(super) fn local_begin(&mut self, attempt: LocalAttempt, tip: Tip) {
         let is_current = matches!(self.local, Local::Reading(current) if current == attempt);
         if !is_current {
             return;
@@ -78,10 +74,7 @@ impl Replica {
         if self.epoch_seen < tip.position.epoch {
             self.begin_epoch(tip.position.epoch);
         }
-        self.local = Local::Begun(attempt, tip);
-        // No entry bears a number that was not given before.
-        let nobody = Hydration(self.number());
-        effects.push(Effect::DropLeft(nobody, tip.position));
+        self.local = Local::Begun(attempt, tip, Hydration(self.number()));
     }
 
     pub(super) fn local_chunk(
@@ -90,8 +83,9 @@ impl Replica {
         envelopes: Vec<Envelope>,
         effects: &mut Vec<Effect>,
     ) {
-        if self.local_of(attempt).is_some() {
-            effects.extend(envelopes.into_iter().map(Effect::ApplyLocal));
+        if let Some((_, mark)) = self.local_of(attempt) {
+            let apply = |envelope| Effect::Apply(envelope, Some(mark));
+            effects.extend(envelopes.into_iter().map(apply));
         }
     }
 
@@ -101,7 +95,7 @@ impl Replica {
         attempt: LocalAttempt,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(tip) = self.local_of(attempt) else {
+        let Some((tip, mark)) = self.local_of(attempt) else {
             return;
         };
         if tip.position.epoch < self.epoch_seen {
@@ -110,6 +104,7 @@ impl Replica {
             return;
         }
         self.local = Local::Taken;
+        effects.push(Effect::DropLeft(mark, tip.position));
         self.readiness.begun_locally();
         self.polling.doubt(self.slots.lift(tip));
         self.reached();
@@ -119,7 +114,8 @@ impl Replica {
 
     pub(super) fn local_failed(&mut self, attempt: LocalAttempt) {
         let of = |current: LocalAttempt| current == attempt;
-        if matches!(self.local, Local::Reading(current) | Local::Begun(current, _) if of(current)) {
+        if matches!(self.local, Local::Reading(current) | Local::Begun(current, ..) if of(current))
+        {
             self.local = Local::Nothing;
         }
     }
@@ -138,9 +134,9 @@ impl Replica {
         }
     }
 
-    fn local_of(&self, attempt: LocalAttempt) -> Option<Tip> {
+    fn local_of(&self, attempt: LocalAttempt) -> Option<(Tip, Hydration)> {
         match self.local {
-            Local::Begun(current, tip) if current == attempt => Some(tip),
+            Local::Begun(current, tip, mark) if current == attempt => Some((tip, mark)),
             _ => None,
         }
     }

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::{at, at_epoch, delete, holding, put, put_at, put_coded};
 use crate::{
     catalog::{Applied, Catalog, CatalogConfig, catalog},
-    entry::Entry,
+    entry::{Entry, Hydration},
     local::{Header, LocalError, LocalSnapshot, Pace, elapsed, origin_of, write},
     replica::Tip,
 };
@@ -344,7 +344,9 @@ fn set_that_is_not_whole_is_not_written() {
         bytes_max: Some(16 * 1024),
     });
     let documents = (1..=300).map(|one| put(&format!("posts/{one}"), one, "{}"));
-    let applied: Vec<Applied> = documents.map(|one| writer.apply_local(&one)).collect();
+    let applied: Vec<Applied> = documents
+        .map(|one| writer.apply(&one, Some(Hydration(1))))
+        .collect();
     assert!(applied.contains(&Applied::LeftOut));
     assert_eq!(catalog.evictions(), 0);
     let refused = keep(directory.path(), &catalog, 300);

@@ -82,13 +82,6 @@ impl Catalog {
         }
     }
 
-    /// As `CatalogWriter::apply_local`.
-    pub(crate) fn apply_local(&mut self, envelope: &Envelope, ground: &Ground) {
-        if self.takes(envelope, ground) {
-            self.put(envelope, None, ground);
-        }
-    }
-
     /// Whether a snapshot may add this key, if it does.
     fn takes(&mut self, envelope: &Envelope, ground: &Ground) -> bool {
         let adds = !self.held.contains_key(&number(&envelope.key));

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use reader::replica::Source;
-use shared::Position;
+use shared::{Link, Position};
 
 use super::{Reader, Token};
 use crate::{
@@ -18,8 +18,8 @@ pub(super) struct Seen {
     position: Option<Position>,
     confirmed_at: Option<Duration>,
     was_ready: bool,
-    /// The highest position of each document that a read could have shown.
-    documents: BTreeMap<Key, Position>,
+    /// The latest change of each document that a read could have shown.
+    documents: BTreeMap<Key, (Position, Link)>,
     /// The catalog's changes when it was checked last.
     catalog: Option<u64>,
     broken: Option<String>,
@@ -73,16 +73,16 @@ impl Reader {
             let Some(held) = self.catalog.get(key) else {
                 continue;
             };
-            let seen = self.seen.documents.entry(key).or_insert(held.position);
+            let now = (held.position, held.link);
+            let seen = self.seen.documents.insert(key, now).unwrap_or(now);
             // What the bus has lost of an evicted document nobody here can know.
             let is_lost = self.catalog.is_partial && self.ground.weather().is_damaged(key);
-            if held.position < *seen && !is_lost {
+            if now.0 < seen.0 && !is_lost && !is_taken_back(&self.ground.database(), seen) {
                 return Err(format!(
-                    "shows {key} as of {} after {seen}: it goes backwards",
-                    held.position
+                    "shows {key} as of {} after {}: it goes backwards",
+                    now.0, seen.0
                 ));
             }
-            *seen = held.position;
         }
         let Some(position) = position else {
             return Ok(());
@@ -248,7 +248,7 @@ impl Reader {
         let Some(position) = self.replica.position() else {
             return;
         };
-        let seen = self.seen.documents.get(&key).copied();
+        let seen = self.seen.documents.get(&key).map(|seen| seen.0);
         let seen = seen.filter(|seen| seen.epoch == position.epoch);
         let at = seen.map_or(position, |seen| seen.max(position)).sequence.0;
         let is_right = {
@@ -266,9 +266,11 @@ impl Reader {
 
     /// A read was answered with a document of this position.
     pub(super) fn answer_with(&mut self, key: Key, position: Position) {
-        let seen = self.seen.documents.get(&key).copied();
-        if let Some(seen) = seen.filter(|seen| position < *seen) {
-            self.breaks(&format!("answers {key} as of {position} after {seen}"));
+        let Some(seen) = self.seen.documents.get(&key).copied() else {
+            return;
+        };
+        if position < seen.0 && !is_taken_back(&self.ground.database(), seen) {
+            self.breaks(&format!("answers {key} as of {position} after {}", seen.0));
         }
     }
 
@@ -323,4 +325,11 @@ fn missing_of(database: &Database, at: Duration, position: Option<Position>) -> 
 fn is_absent(history: &History, key: Key, sequence: u64) -> bool {
     let at = history.state(key, sequence);
     at.is_none_or(|change| change.deletes) || history.is_forgotten_above(key, sequence)
+}
+
+/// Whether a restoration of which nobody was told has taken a change back. Who has evicted it is told
+/// of the document before it.
+fn is_taken_back(database: &Database, (position, link): (Position, Link)) -> bool {
+    let is_there = database.current.link_at(position.sequence.0) == Some(link);
+    database.doubtful.contains(&position.epoch) && !is_there
 }

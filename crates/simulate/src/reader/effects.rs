@@ -28,13 +28,9 @@ impl Reader {
     pub(super) fn carry_out_one(&mut self, effect: Effect) {
         match effect {
             Effect::Apply(envelope, seen_by) => self.apply(&envelope, seen_by),
-            Effect::ApplyLocal(envelope) => {
-                self.flights.overtake(number(&envelope.key));
-                self.catalog.apply_local(&envelope, &self.ground);
-            }
-            Effect::DropLeft(nobody, tip) => {
+            Effect::DropLeft(mark, tip) => {
                 if self.ground.rules.hold(Rule::LocalAlone) {
-                    self.catalog.drop_unseen(nobody, tip);
+                    self.catalog.drop_unseen(mark, tip);
                 }
             }
             Effect::Repair(envelope, mark, _) => self.apply(&envelope, Some(mark)),
@@ -77,6 +73,7 @@ impl Reader {
                     attempt,
                     from,
                     begun: None,
+                    connection: None,
                     buckets: Vec::new(),
                     pages: WriterPages::default(),
                     held_back: Vec::new(),
@@ -101,7 +98,7 @@ impl Reader {
             Effect::Scrub(attempt, turn) => {
                 self.latest.scrub = Some(attempt);
                 let event = if self.ground.rules.hold(Rule::Scrub) {
-                    Event::Scrub(attempt, turn, None)
+                    Event::Scrub(attempt, turn, None, None)
                 } else {
                     Event::Tell(Input::ScrubFailed(attempt))
                 };

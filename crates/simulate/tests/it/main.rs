@@ -15,6 +15,18 @@ const KEPT: &[(u64, &str)] = &[
         15_239,
         "a change of a lost history stayed above the tip: the writer was asked about the tip alone",
     ),
+    (
+        141_269,
+        "a change came late while a local snapshot was read that knew of the deletion after it",
+    ),
+    (
+        286_550,
+        "a snapshot was read on from another server, which lacked the last writes",
+    ),
+    (
+        179_262,
+        "a change of a lost history was evicted, and then called gone back from",
+    ),
 ];
 
 /// Without these, one world in ten or so fails.

@@ -59,7 +59,7 @@ fn local_snapshot_is_read_where_nobody_has_answered_for_a_second() {
     assert!(
         effects
             .iter()
-            .any(|one| matches!(one, Effect::ApplyLocal(_)))
+            .any(|one| matches!(one, Effect::Apply(_, Some(_))))
     );
     assert!(effects.contains(&Effect::SetReady(true)));
     assert_eq!(machine.sequence(), Some(5));
@@ -155,8 +155,20 @@ fn hydration_that_fails_after_all_leaves_the_reading_to_be_done_again() {
     assert_eq!(machine.sequence(), Some(5));
 }
 
+/// The effect that drops what is not in the local snapshot, with its place among the others, and the
+/// mark of what is.
+fn drop_in(effects: &[Effect]) -> Option<(usize, Hydration, Position)> {
+    let mut all = effects.iter().enumerate();
+    all.find_map(|(index, effect)| match effect {
+        Effect::DropLeft(mark, through) => Some((index, *mark, *through)),
+        _ => None,
+    })
+}
+
+/// What failed hydrations have left, and what came late over the feed meanwhile: the snapshot has no
+/// tombstones to hold against it.
 #[test]
-fn what_a_failed_hydration_has_left_goes_before_the_local_snapshot() {
+fn what_is_not_in_the_local_snapshot_goes_at_its_end() {
     let mut machine = Machine::new();
     machine.replica.may_begin_locally();
     machine.take(Input::Subscribed);
@@ -167,11 +179,15 @@ fn what_a_failed_hydration_has_left_goes_before_the_local_snapshot() {
     machine.take(Input::SnapshotFailed(attempt, SnapshotFailure::Unavailable));
     let reading = local_in(&machine.elapse(1_100)).expect("it is read");
     let effects = machine.read_locally(reading, 5);
-    let Some(Effect::DropLeft(nobody, through)) = effects.first() else {
-        panic!("nothing is dropped: {effects:?}");
-    };
-    assert_eq!(*through, position(5));
-    assert_ne!(*nobody, attempt);
+    let (at, mark, through) = drop_in(&effects).expect("something is dropped");
+    let is_marked = |one: &Effect| matches!(one, Effect::Apply(_, Some(seen)) if *seen == mark);
+    assert!(effects[..at].iter().any(is_marked));
+    assert!(
+        !effects[at..].iter().any(is_marked),
+        "after all that it has"
+    );
+    assert_eq!(through, position(5));
+    assert_ne!(mark, attempt);
 }
 
 #[test]
