@@ -59,6 +59,12 @@ impl TokenSet {
         })
     }
 
+    /// Whether the token with this hash is there and may write to this collection.
+    pub fn covers(&self, hash: &TokenHash, collection: &str) -> bool {
+        let mut tokens = self.tokens.iter();
+        tokens.any(|token| token.hash() == hash && token.covers(collection))
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.tokens.len()

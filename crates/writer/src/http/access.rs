@@ -11,7 +11,7 @@ use http::{HeaderMap, Method, header};
 use service::{Kind, Problem, target};
 
 use crate::{
-    access::{Access, AccessCounters, TokenFile},
+    access::{Access, AccessCounters, TokenFile, TokenHash},
     document::POSTS,
 };
 
@@ -26,6 +26,25 @@ impl Caller {
     }
 }
 
+/// The token that a request came with, for those that write for long.
+#[derive(Debug, Clone)]
+pub(super) struct Grant {
+    file: Arc<TokenFile>,
+    hash: TokenHash,
+}
+
+impl Grant {
+    /// Of a request that [`guard`] let through; none where writes are open.
+    pub(super) fn of(request: &Request) -> Option<Self> {
+        request.extensions().get().cloned()
+    }
+
+    /// Whether the token may still write there.
+    pub(super) fn holds(&self, collection: &str) -> bool {
+        self.file.tokens().covers(&self.hash, collection)
+    }
+}
+
 /// Lets a request through to its handler if it reads, or if its token may write there.
 pub(super) async fn guard(
     State(access): State<Access>,
@@ -37,14 +56,18 @@ pub(super) async fn guard(
         && *request.method() != Method::HEAD
     {
         match admit(file, &request) {
-            Ok(caller) => drop(request.extensions_mut().insert(caller)),
+            Ok((caller, hash)) => {
+                let file = Arc::clone(file);
+                request.extensions_mut().insert(caller);
+                request.extensions_mut().insert(Grant { file, hash });
+            }
             Err(problem) => return problem.into_response(),
         }
     }
     next.run(request).await
 }
 
-fn admit(file: &TokenFile, request: &Request) -> Result<Caller, Problem> {
+fn admit(file: &TokenFile, request: &Request) -> Result<(Caller, TokenHash), Problem> {
     let counters = file.counters();
     let secret = match bearer(request.headers()) {
         Bearer::Token(secret) => secret,
@@ -77,7 +100,7 @@ fn admit(file: &TokenFile, request: &Request) -> Result<Caller, Problem> {
         return Err(Problem::new(Kind::Forbidden, detail).challenging(challenge));
     }
     AccessCounters::count(&counters.granted);
-    Ok(Caller(Arc::clone(token.name())))
+    Ok((Caller(Arc::clone(token.name())), *token.hash()))
 }
 
 enum Bearer<'a> {

@@ -29,7 +29,9 @@ use tokio::sync::Semaphore;
 
 use self::run::Import;
 use super::{
-    Backend, content,
+    Backend,
+    access::Grant,
+    content,
     error::HttpError,
     expiry::EXPIRES_AT,
     openapi::{Collection, DOCUMENTS, Errors, ImportProblems},
@@ -91,7 +93,8 @@ pub(super) async fn receive(
         let detail = format!("{IMPORTS_MAX} imports run already; nothing was stored, try again");
         return Err(Problem::new(Kind::QueueFull, detail).into());
     };
-    let import = Import::new(&imports.backend, collection, errors_max);
+    let grant = Grant::of(&request);
+    let import = Import::new(&imports.backend, collection, grant, errors_max);
     // Boxed: it holds everything an import has in flight.
     Ok(Box::pin(import.run(request.into_body()))
         .await

@@ -62,6 +62,8 @@ pub(super) enum Stop {
     Write(WriteError),
     /// The content broke off.
     Content,
+    /// The token may not write there any more.
+    Revoked,
     /// A put was answered as if it were something else.
     Defect,
 }
@@ -100,6 +102,7 @@ impl Stop {
         let problem = match self {
             Self::Write(error) => write_problem(*error).kind(),
             Self::Content => Kind::MalformedRequest,
+            Self::Revoked => Kind::Forbidden,
             Self::Defect => Kind::Internal,
         };
         let detail = match self {
@@ -110,6 +113,7 @@ impl Stop {
             // Never stops an import: it fails one line.
             Self::Write(WriteError::Refused) => "the database refuses a document",
             Self::Content => "the content ended before its time",
+            Self::Revoked => "this token may not write here any more",
             Self::Defect => "the store answered a put as if it were something else",
         };
         let detail = format!("{detail}; the first lines_done lines are settled, go on after them");

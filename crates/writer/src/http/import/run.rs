@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     commit::{Submitted, WriteError},
-    http::{Backend, expiry},
+    http::{Backend, access::Grant, expiry},
     ndjson::{Content, LINE_BYTES_MAX, Line, Lines},
     store::{Action, Mutation, Outcome, Precondition},
 };
@@ -34,6 +34,7 @@ const ROOM_PAUSE: Duration = Duration::from_millis(5);
 pub(super) struct Import<'a> {
     backend: &'a Backend,
     collection: String,
+    grant: Option<Grant>,
     errors_max: usize,
     lines: Lines,
     window: Window,
@@ -41,10 +42,16 @@ pub(super) struct Import<'a> {
 }
 
 impl<'a> Import<'a> {
-    pub(super) fn new(backend: &'a Backend, collection: String, errors_max: usize) -> Self {
+    pub(super) fn new(
+        backend: &'a Backend,
+        collection: String,
+        grant: Option<Grant>,
+        errors_max: usize,
+    ) -> Self {
         Self {
             backend,
             collection,
+            grant,
             errors_max,
             lines: Lines::new(LINE_BYTES_MAX),
             window: Window::default(),
@@ -82,6 +89,11 @@ impl<'a> Import<'a> {
                 // Trailers.
                 continue;
             };
+            // An import may last for hours, and its token be removed meanwhile.
+            let grant = self.grant.as_ref();
+            if grant.is_some_and(|grant| !grant.holds(&self.collection)) {
+                return Err(Stop::Revoked);
+            }
             self.lines.push(chunk);
             let group: Vec<Line> = std::iter::from_fn(|| self.lines.take()).collect();
             self.take(group).await?;

@@ -2,9 +2,12 @@
 
 use std::{fs, sync::Arc};
 
+use axum::body::Body;
+use futures_util::stream;
 use http::StatusCode;
 use tempfile::TempDir;
 use testkit::eventually;
+use tokio::sync::mpsc;
 use writer::access::{Access, TokenFile, TokenHash};
 
 use super::site::{Answer, Site, request, send, site_for};
@@ -157,4 +160,50 @@ async fn a_removed_token_is_refused_soon() {
     let answer = guarded.write(TO_POSTS[0], &[POSTS]).await;
     assert_eq!(answer.status(), StatusCode::CREATED);
     tokio::task::JoinHandle::<()>::abort(&following);
+}
+
+#[tokio::test]
+async fn an_import_under_way_ends_once_its_token_is_removed() {
+    let guarded = guarded().await;
+    let (pieces, content) = mpsc::channel::<Result<&'static str, std::io::Error>>(1);
+    let content = stream::unfold(content, async |mut content| {
+        content.recv().await.map(|piece| (piece, content))
+    });
+    let fields = [
+        ("content-type", "application/x-ndjson"),
+        ("authorization", ALL),
+    ];
+    let import = request(
+        "POST",
+        "/v1/things/import",
+        &fields,
+        Body::from_stream(content),
+    );
+    let public = guarded.site.public.clone();
+    let importing = tokio::spawn(async move { send(&public, import).await });
+    pieces
+        .send(Ok("{\"id\":\"a\",\"body\":{}}\n"))
+        .await
+        .unwrap();
+    eventually("the first line is stored", async || {
+        let read = guarded.site.get("/v1/things/a").await;
+        (read.status() == StatusCode::OK).then_some(())
+    })
+    .await;
+
+    let kept = line("editor", "posts:write", "posts-secret");
+    fs::write(guarded.directory.path().join("tokens"), kept).unwrap();
+    guarded.file.look();
+    pieces
+        .send(Ok("{\"id\":\"b\",\"body\":{}}\n"))
+        .await
+        .unwrap();
+    drop(pieces);
+
+    let answer = importing.await.unwrap();
+    answer.check_problem(403, "forbidden");
+    assert_eq!(answer.json()["lines_done"], 1);
+    assert_eq!(answer.json()["created"], 1);
+    let after = guarded.site.get("/v1/things/b").await;
+    assert_eq!(after.status(), StatusCode::NOT_FOUND);
 }
