@@ -160,7 +160,7 @@ async fn snapshot_rolled_back_ten_seconds() {
     scene.finish().await;
 }
 
-/// As the runbook says of PressrunLeaderFails.
+/// As the runbook says of `PressrunLeaderFails`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_written_over_by_somebody_else() {
     let scene = Scene::start().await;
