@@ -67,6 +67,19 @@ impl Cluster {
         format!("redis+cluster://{}", hosts.join(","))
     }
 
+    /// From now on a node that has been silent for `patience` counts as dead, to those nodes that
+    /// answer. Who begins with much and has little only while it is needed never sees a master
+    /// replaced that is merely slow.
+    pub async fn set_patience(&self, patience: Duration) {
+        let millis = patience.as_millis().to_string();
+        for node in &self.nodes {
+            let words = ["CONFIG", "SET", "cluster-node-timeout", &millis];
+            let set: redis::RedisResult<()> = node.try_command(&words).await;
+            // Dead ones are nobody's judges.
+            drop(set);
+        }
+    }
+
     /// The node that is the master of a key's slot.
     ///
     /// # Panics

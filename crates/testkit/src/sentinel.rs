@@ -12,6 +12,9 @@ pub const SERVICE: &str = "pressrun";
 /// Otherwise a replica that wants everything waits some seconds for others that may want the same.
 pub(crate) const AT_ONCE: [&str; 2] = ["--repl-diskless-sync-delay", "0"];
 
+/// How long sentinels try one replica: some of the seconds at which they look at it.
+const ATTEMPT: Duration = Duration::from_secs(3);
+
 /// A master, two replicas and three sentinels on loopback, of one test or one test binary. They end
 /// with it.
 #[derive(Debug)]
@@ -78,6 +81,24 @@ impl SentinelSet {
             named.iter().all(|port| *port == first).then_some(first)
         })
         .await
+    }
+
+    /// From now on a master that has been silent for `patience` counts as dead. Who begins with much
+    /// and has little only while it is needed never sees one replaced that is merely slow.
+    ///
+    /// # Panics
+    /// A sentinel does not answer.
+    pub async fn set_patience(&self, patience: Duration) {
+        let millis = patience.as_millis().to_string();
+        let attempt = ATTEMPT.as_millis().to_string();
+        for sentinel in &self.sentinels {
+            let set = ["SENTINEL", "SET", SERVICE];
+            let settings = ["down-after-milliseconds", &millis];
+            let attempts = ["failover-timeout", &attempt];
+            let () = sentinel
+                .command(&[&set[..], &settings, &attempts].concat())
+                .await;
+        }
     }
 
     /// Waits until every sentinel knows of the others and of both replicas.

@@ -33,7 +33,7 @@ async fn on(cluster: &Cluster, namespace: &str) -> Subject {
 
 #[tokio::test]
 async fn a_killed_master_is_replaced_and_what_it_alone_had_is_published_again() {
-    let cluster = Cluster::start(PATIENCE).await;
+    let cluster = Cluster::start(NEVER).await;
     let bus = on(&cluster, "pressrun").await;
     let master = cluster.master_of(META).await;
     let replica = cluster.replica_of(master).await;
@@ -42,7 +42,9 @@ async fn a_killed_master_is_replaced_and_what_it_alone_had_is_published_again() 
         &cluster.nodes[master],
         &[&cluster.nodes[replica]],
         async || {
+            cluster.set_patience(PATIENCE).await;
             let after = cluster.master_of(META).await;
+            cluster.set_patience(NEVER).await;
             assert_eq!(after, replica, "it has taken the slot over");
             &cluster.nodes[after]
         },

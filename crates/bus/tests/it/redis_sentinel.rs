@@ -28,20 +28,23 @@ fn on(set: &SentinelSet, namespace: &str) -> Subject {
     by(&set.url(), &set.servers[0], namespace)
 }
 
-/// Waits for another master than the one at this port, and gives its index.
+/// Waits for another master than the one at this port, which is silent, and gives its index.
 async fn promoted(set: &SentinelSet, before: u16) -> usize {
-    eventually("the sentinels promote a replica", async || {
+    set.set_patience(PATIENCE).await;
+    let promoted = eventually("the sentinels promote a replica", async || {
         let named = set.named().await;
         let index = set.servers.iter().position(|one| one.port() == named)?;
         let is_master = set.servers[index].is_master().await?;
         (named != before && is_master).then_some(index)
     })
-    .await
+    .await;
+    set.set_patience(NEVER).await;
+    promoted
 }
 
 #[tokio::test]
 async fn a_killed_master_is_replaced_and_what_it_alone_had_is_published_again() {
-    let set = SentinelSet::start(PATIENCE).await;
+    let set = SentinelSet::start(NEVER).await;
     let bus = on(&set, "pressrun");
     let [master, replicas @ ..] = &set.servers[..] else {
         panic!("a master and its replicas");
@@ -55,7 +58,7 @@ async fn a_killed_master_is_replaced_and_what_it_alone_had_is_published_again() 
 
 #[tokio::test]
 async fn a_master_that_comes_back_as_a_replica_is_left_alone() {
-    let set = SentinelSet::start(PATIENCE).await;
+    let set = SentinelSet::start(NEVER).await;
     let bus = on(&set, "pressrun");
     let build = bus.complete_at(0).await;
     let mut feed = bus.subscribe().await;
@@ -75,7 +78,7 @@ async fn a_master_that_comes_back_as_a_replica_is_left_alone() {
 
 #[tokio::test]
 async fn a_master_cut_off_from_all_others_is_left_once_it_refuses_writes() {
-    let set = SentinelSet::start(PATIENCE).await;
+    let set = SentinelSet::start(NEVER).await;
     let bus = on(&set, "pressrun");
     let build = bus.complete_at(0).await;
     bus.publish(build, change(1, "a")).await;
@@ -107,7 +110,10 @@ async fn a_master_cut_off_from_all_others_is_left_once_it_refuses_writes() {
     })
     .await;
 
-    assert_eq!(outcome, [published(2)]);
+    assert!(
+        [published(2), PublishOutcome::Duplicate].contains(&outcome[0]),
+        "{outcome:?}"
+    );
     let held = published_through(&set.servers[after]).await;
     assert_eq!(held, 2, "at the new master");
     let role: redis::Role = run(&mut connection, "ROLE").await;
@@ -127,7 +133,7 @@ async fn run<T: redis::FromRedisValue>(connection: &mut MultiplexedConnection, l
 
 #[tokio::test]
 async fn a_new_master_that_may_evict_is_refused() {
-    let set = SentinelSet::start(PATIENCE).await;
+    let set = SentinelSet::start(NEVER).await;
     let bus = on(&set, "pressrun");
     bus.complete_at(0).await;
     for replica in &set.servers[1..] {
