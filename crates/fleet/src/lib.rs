@@ -5,6 +5,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Mutex,
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -17,6 +18,9 @@ use testkit::{
     process::{ServerProcess, free_port},
     redis::RedisServer,
 };
+
+/// How long a connection waits for another request: far below what our servers grant, 75 s.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The distributed set-up. Everything in it ends with it.
 #[derive(Debug)]
@@ -65,7 +69,7 @@ impl Fleet {
             database: PgPool::connect_lazy(&database_url).expect("a valid URL"),
             database_url,
             redis: RedisServer::start().await,
-            http: reqwest::Client::new(),
+            http: client(),
             clock: None,
             directory: TempDir::with_prefix("fleet-").expect("a temporary directory"),
             writers: Mutex::default(),
@@ -287,6 +291,13 @@ impl Fleet {
             admin,
         }
     }
+}
+
+/// One that lets connections go before a server does, as a gateway has to: else a request may meet a
+/// connection that is just being closed.
+fn client() -> reqwest::Client {
+    let client = reqwest::Client::builder().pool_idle_timeout(POOL_IDLE_TIMEOUT);
+    client.build().expect("a client of plain HTTP")
 }
 
 fn reader_arguments(

@@ -40,15 +40,15 @@ const NO_SECOND_TRIES: &str = "\
 ";
 
 /// What it does, but for addresses and second tries: asks every server's `/health` ten times a
-/// second, and believes the first answer.
+/// second, and believes the first answer. Who is not there refuses at once; who is only slow has time.
 const SETTINGS: &str = "\
     nbthread 1
 defaults
     mode http
-    timeout connect 1s
+    timeout connect 10s
     timeout client 30s
     timeout server 10s
-    timeout check 1s
+    timeout check 10s
     option httpchk GET /health
     default-server check inter 100ms fall 1 rise 1
 ";
