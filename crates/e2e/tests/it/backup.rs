@@ -11,7 +11,7 @@ use fleet::{Fleet, Node};
 
 use crate::{
     executed::{Document, Shell},
-    truth::Truth,
+    truth::{Truth, known},
 };
 
 const FILE: &str = "deploy/BACKUP.md";
@@ -83,8 +83,8 @@ impl Site {
         if let Some(position) = position {
             request = request.header("pressrun-at-least", position);
         }
-        let answer = request.send().await.expect("readers always answer");
-        answer.status().as_u16()
+        let (status, ..) = known(request).await;
+        status.as_u16()
     }
 
     /// Ends the writer, as a deployment would.

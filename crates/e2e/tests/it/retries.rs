@@ -7,6 +7,8 @@ use testkit::eventually;
 
 use fleet::{Fleet, Node};
 
+use crate::truth::known;
+
 const CONTENT: &str = r#"{"n":1}"#;
 
 /// Sends a POST and hangs up without reading the answer, once its document is committed.
@@ -59,21 +61,11 @@ async fn a_retry_after_a_lost_answer_makes_no_second_document() {
             let location = answer.headers()["location"].to_str().expect("ASCII");
             let read = format!("http://{}{location}", reader.listen);
             let told: Value = answer.json().await.expect("JSON");
-            let served = fleet
-                .http
-                .get(read)
-                .header(
-                    "pressrun-at-least",
-                    told["position"].as_str().expect("a text"),
-                )
-                .send()
-                .await
-                .expect("the reader answers");
-            assert_eq!(
-                served.headers()["etag"],
-                told["etag"].as_str().expect("a text")
-            );
-            assert_eq!(served.text().await.expect("a body"), CONTENT);
+            let position = told["position"].as_str().expect("a text");
+            let read = fleet.http.get(read).header("pressrun-at-least", position);
+            let (_status, fields, served) = known(read).await;
+            assert_eq!(fields["etag"], told["etag"].as_str().expect("a text"));
+            assert_eq!(served, CONTENT);
         }
         assert_eq!(documents(&fleet).await, committed);
     }

@@ -105,16 +105,20 @@ async fn read(fleet: &Fleet, reader: &Node, (collection, id): &Key) -> (u16, Byt
 }
 
 /// What a reader answers once it can tell. One over its budget asks Redis, which on a busy machine may
-/// not answer in time: it says so rather than guess. A whole reader never does.
+/// not answer in time, and one that is asked for a position may need longer to get there than it lets a
+/// read wait: both say so rather than guess.
 pub(crate) async fn known(request: RequestBuilder) -> (StatusCode, HeaderMap, Bytes) {
     eventually("the reader can tell", async || {
         let asked = request.try_clone().expect("it has no content").send();
         let answer = asked.await.expect("the reader answers");
         let (status, headers) = (answer.status(), answer.headers().clone());
         let body = answer.bytes().await.expect("the whole body");
-        let is_unfetched = status == StatusCode::SERVICE_UNAVAILABLE
-            && String::from_utf8_lossy(&body).contains("problem:unfetched");
-        (!is_unfetched).then_some((status, headers, body))
+        let told = String::from_utf8_lossy(&body);
+        let cannot_tell = status == StatusCode::SERVICE_UNAVAILABLE
+            && ["problem:unfetched", "problem:behind"]
+                .iter()
+                .any(|kind| told.contains(kind));
+        (!cannot_tell).then_some((status, headers, body))
     })
     .await
 }
