@@ -1,11 +1,14 @@
 //! `pressrun verify` as a process, against readers that are right and one that is not.
 
-use std::{collections::HashMap, process::Command};
+use std::{collections::HashMap, net::SocketAddr, process::Command};
 
 use bytes::Bytes;
-use fleet::{Fleet, Node, binary};
+use fleet::{Fleet, Node, binary, loopback};
 use shared::{Change, ContentCoding, Representation, codec};
-use testkit::eventually;
+use testkit::{
+    cable::{Cable, Weather},
+    eventually,
+};
 
 /// How `pressrun verify` ended, and what it said on standard output and error.
 struct Verified {
@@ -78,12 +81,18 @@ async fn registered_readers_that_are_right_are_verified_amid_writes() {
 async fn reader_that_read_a_tampered_bus_is_told_with_the_key() {
     let fleet = Fleet::start().await;
     let writer = fleet.writer("writer-1").await;
-    let right = fleet.reader("right");
+    let redis = SocketAddr::from(([127, 0, 0, 1], fleet.redis.port()));
+    let cable = Cable::start(redis).await;
+    let url = format!("redis://{}", cable.address());
+    let internal = [format!("http://{}", writer.admin)];
+    let right = fleet.reader_over("right", &url, &internal, loopback(), loopback());
     fleet.ready(&right).await;
     for id in ["a", "b", "c"] {
         fleet.create(&writer, id, "right").await;
         fleet.until_served(&right, id, "right").await;
     }
+    // A scrub would tell it what the bus will say. It follows the writer from here on.
+    cable.set(Weather::Cut);
     let misled = misled_reader(&fleet).await;
 
     let verified = verify(&writer, &[&misled, &right]).await;
