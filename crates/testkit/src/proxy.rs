@@ -22,7 +22,8 @@ const HELD_BYTES_MAX: usize = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
-    held: watch::Sender<bool>,
+    /// Octets of each connection that go on; the others are kept. `None`: all go on.
+    going_on: watch::Sender<Option<usize>>,
     held_bytes: Arc<AtomicUsize>,
     accepting: JoinHandle<()>,
 }
@@ -37,13 +38,13 @@ impl Proxy {
             .await
             .expect("a free port");
         let address = listener.local_addr().expect("a bound socket");
-        let (held, _) = watch::channel(false);
+        let (going_on, _) = watch::channel(None);
         let held_bytes = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&held_bytes);
-        let accepting = tokio::spawn(accept(listener, server, held.clone(), counted));
+        let accepting = tokio::spawn(accept(listener, server, going_on.clone(), counted));
         Self {
             address,
-            held,
+            going_on,
             held_bytes,
             accepting,
         }
@@ -61,12 +62,17 @@ impl Proxy {
 
     /// From now on keeps what clients send, even beyond their end.
     pub fn hold(&self) {
-        self.held.send_replace(true);
+        self.hold_after(0);
+    }
+
+    /// From now on keeps what clients send beyond so many octets of each connection.
+    pub fn hold_after(&self, bytes: usize) {
+        self.going_on.send_replace(Some(bytes));
     }
 
     /// Sends what was kept, and everything that follows at once.
     pub fn release(&self) {
-        self.held.send_replace(false);
+        self.going_on.send_replace(None);
     }
 }
 
@@ -79,7 +85,7 @@ impl Drop for Proxy {
 async fn accept(
     listener: TcpListener,
     server: SocketAddr,
-    held: watch::Sender<bool>,
+    going_on: watch::Sender<Option<usize>>,
     held_bytes: Arc<AtomicUsize>,
 ) {
     while let Ok((client, _)) = listener.accept().await {
@@ -89,7 +95,7 @@ async fn accept(
             tokio::spawn(forward_held(
                 from_client,
                 to_server,
-                held.subscribe(),
+                going_on.subscribe(),
                 Arc::clone(&held_bytes),
             ));
             tokio::spawn(async move { copy(&mut from_server, &mut to_client).await });
@@ -101,17 +107,20 @@ async fn accept(
 async fn forward_held(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    mut held: watch::Receiver<bool>,
+    mut going_on: watch::Receiver<Option<usize>>,
     held_bytes: Arc<AtomicUsize>,
 ) {
-    let mut kept = Vec::new();
+    let (mut kept, mut gone) = (Vec::new(), 0_usize);
     let mut is_open = true;
     while is_open || !kept.is_empty() {
-        let is_held = *held.borrow_and_update();
-        if !is_held && !kept.is_empty() {
-            let written = to.write_all(&kept).await;
-            held_bytes.fetch_sub(kept.len(), Ordering::Relaxed);
-            kept.clear();
+        let may_go = *going_on.borrow_and_update();
+        let may_go = may_go.map_or(usize::MAX, |bytes| bytes.saturating_sub(gone));
+        let len = may_go.min(kept.len());
+        if len > 0 {
+            let written = to.write_all(&kept[..len]).await;
+            held_bytes.fetch_sub(len, Ordering::Relaxed);
+            kept.drain(..len);
+            gone += len;
             if written.is_err() {
                 return;
             }
@@ -126,7 +135,7 @@ async fn forward_held(
                     held_bytes.fetch_add(len, Ordering::Relaxed);
                 }
             },
-            changed = held.changed() => if changed.is_err() {
+            changed = going_on.changed() => if changed.is_err() {
                 return;
             },
         }

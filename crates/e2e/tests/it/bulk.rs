@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::Value;
 use tempfile::TempDir;
-use testkit::{eventually, process::ServerProcess};
+use testkit::{eventually, process::ServerProcess, proxy::Proxy};
 
 use fleet::{binary, loopback};
 
@@ -68,12 +68,7 @@ impl Site {
     }
 
     fn import(&self, file: &Path, arguments: &[&str]) -> Command {
-        let mut command = Command::new(binary("pressrun"));
-        command
-            .args(["import", "--url", &format!("http://{}", self.listen)])
-            .arg(file)
-            .args(arguments);
-        command
+        import_to(self.listen, file, arguments)
     }
 
     /// What an export writes to standard output.
@@ -87,6 +82,15 @@ impl Site {
         check_status(&output, 0);
         String::from_utf8(output.stdout).expect("UTF-8")
     }
+}
+
+fn import_to(listen: SocketAddr, file: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary("pressrun"));
+    command
+        .args(["import", "--url", &format!("http://{listen}")])
+        .arg(file)
+        .args(arguments);
+    command
 }
 
 #[track_caller]
@@ -119,10 +123,17 @@ async fn an_import_killed_midway_goes_on_and_its_export_is_what_was_imported() {
     let imported = lines(DOCUMENTS);
     let file = site.file("lines.ndjson", &imported);
     let mark = site.path("lines.ndjson.pressrun-resume");
+    let proxy = Proxy::start(site.listen).await;
     let import = |lines_per_request: &str| {
         let all = ["--collection", "things", "--resume", "--lines-per-request"];
-        site.import(&file, &[&all[..], &[lines_per_request]].concat())
+        import_to(
+            proxy.address(),
+            &file,
+            &[&all[..], &[lines_per_request]].concat(),
+        )
     };
+    // It never comes further than to half of the lines, however quick it is.
+    proxy.hold_after(imported.len() / 2);
     let mut first = import("100")
         .stderr(Stdio::null())
         .spawn()
@@ -133,6 +144,7 @@ async fn an_import_killed_midway_goes_on_and_its_export_is_what_was_imported() {
     .await;
     first.kill().expect("it runs");
     first.wait().expect("a child");
+    proxy.release();
 
     let left: Value = serde_json::from_slice(&fs::read(&mark).expect("it was killed midway"))
         .expect("a mark is never half written");
