@@ -9,7 +9,7 @@ use shared::{
     ResourceKey, Version,
     digest::{DocumentState, Listing},
 };
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use writer::leader::audit::{AuditStatus, DELAYS, DelayStatus};
 
 use super::*;
@@ -108,10 +108,10 @@ async fn readers_that_serve_what_was_committed_are_found_consistent() {
         .write_until("answers at each delay", |delay| delay.consistent >= 10)
         .await;
     assert_eq!((found.readers, found.delays.len()), (1, DELAYS.len()));
-    // Earlier ones may be stale on a machine that is slow enough.
+    // Earlier ones may be stale on a machine that is slow enough, and any may be late.
     let last = found.delays.last().unwrap();
-    assert_eq!((last.delay_ms, last.stale, last.unanswered), (5000, 0, 0));
-    assert_eq!(last.asked, last.consistent);
+    assert_eq!((last.delay_ms, last.stale), (5000, 0));
+    assert_eq!(last.asked, last.consistent + last.unanswered);
     assert!(last.nines >= Some(1.0), "{last:?}");
     desk.finish().await;
 }
@@ -132,13 +132,14 @@ async fn stale_and_silent_readers_are_told_apart_and_cost_others_nothing() {
     }))
     .await;
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // Bound, so that nobody else gets the port, and not listening.
+    let gone = TcpSocket::new_v4().unwrap();
+    gone.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let right = serve(Held::Bus(desk.bus.clone())).await;
     register(&desk.bus, "behind", behind).await;
     register(&desk.bus, "silent", silent.local_addr().unwrap()).await;
     register(&desk.bus, "gone", gone.local_addr().unwrap()).await;
     register(&desk.bus, "right", right).await;
-    drop(gone);
 
     let found = desk
         .write_until("all outcomes at each delay", |delay| {

@@ -14,6 +14,11 @@ async fn filled() -> (Desk, Build) {
     desk.write(put("b", "{}")).await;
     desk.write(delete("b")).await;
     let build = desk.until_settled().await.build;
+    // The next look at what the bus holds comes ten seconds later: until then whatever happens to a
+    // bucket, the leader learns from others.
+    until_counted("the bus is compared", &desk.leader().compared, 1).await;
+    let beats = count(&desk.leader().heartbeats);
+    until_counted("that round is over", &desk.leader().heartbeats, beats + 3).await;
     (desk, build)
 }
 
