@@ -23,8 +23,13 @@ const CASES: u32 = 4000;
 const LAST: &[u8] = b"GET /health HTTP/1.1\r\nHost: last\r\nConnection: close\r\n\r\n";
 
 /// How long to wait for more where the last request was taken for a part of something else. A
-/// first look is short; what differs is looked at again with more patience.
-const QUIET: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(2)];
+/// first look is short; what differs is looked at again with more patience, and once more with as
+/// much as no machine needs.
+const QUIET: [Duration; 3] = [
+    Duration::from_millis(20),
+    Duration::from_secs(2),
+    Duration::from_secs(20),
+];
 
 /// Everything that one side answers to `octets`, sent in pieces that end at `cuts`.
 fn answers(
