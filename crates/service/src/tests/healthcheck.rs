@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use socket2::{Domain, Socket, Type};
+
 use crate::{
     config::{ConfigExit, Program, Setting},
     healthcheck::{Unready, ask, intercept, target},
@@ -85,9 +87,11 @@ fn a_broken_answer_is_no_answer() {
 
 #[test]
 fn nobody_there_is_no_answer() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    // Bound, so that nobody else gets the port, and not listening.
+    let deaf = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    deaf.bind(&any.into()).unwrap();
+    let address = deaf.local_addr().unwrap().as_socket().unwrap();
     let found = unready(address, PATIENCE);
     assert!(found.starts_with("no answer: "), "{found}");
 }

@@ -50,7 +50,6 @@ async fn a_new_connection_that_says_nothing_closes_without_a_word() {
 #[tokio::test]
 async fn an_idle_connection_closes_without_a_word() {
     let limits = Limits {
-        head_timeout: SHORT,
         idle_timeout: SHORT,
         ..LIMITS
     };
