@@ -44,8 +44,11 @@ pub(crate) fn container(workload: &Value) -> &Value {
     &containers[0]
 }
 
-/// Its variables, with what Kubernetes puts in for references.
+/// Its variables, with what Kubernetes puts in for references. Those that only others refer to are left
+/// out: they are no settings.
 pub(crate) fn variables(container: &Value) -> HashMap<String, String> {
+    let mut values = entries(&container["env"]).filter_map(|one| one["value"].as_str());
+    let has_ipv6 = values.any(|value| value.starts_with("[::]:"));
     let variable = |one: &Value| {
         let name = one["name"].as_str().expect("a name").to_owned();
         let source = &one["valueFrom"];
@@ -55,14 +58,25 @@ pub(crate) fn variables(container: &Value) -> HashMap<String, String> {
         } else if source["fieldRef"]["fieldPath"] == "metadata.name" {
             // The longest name that a pod of a reader can have: a replica set's, and its own.
             format!("{}-reader-0123456789-abcde", "r".repeat(40))
+        } else if source["fieldRef"]["fieldPath"] == "status.podIP" {
+            if has_ipv6 { "fd00::7" } else { "10.0.0.7" }.to_owned()
         } else {
             one["value"].as_str().expect("a value").to_owned()
         };
         (name, value)
     };
     let all: Vec<(String, String)> = entries(&container["env"]).map(variable).collect();
-    let variables: HashMap<String, String> = all.iter().cloned().collect();
+    let mut variables: HashMap<String, String> = all.iter().cloned().collect();
     assert_eq!(all.len(), variables.len(), "no variable is set twice");
+    for (name, value) in &all {
+        let reference = format!("$({name})");
+        if all.iter().any(|(_, other)| other.contains(&reference)) {
+            variables.remove(name);
+            for other in variables.values_mut() {
+                *other = other.replace(&reference, value);
+            }
+        }
+    }
     variables
 }
 
@@ -203,6 +217,53 @@ fn services_and_policies_lead_to_the_ports_that_are_listened_on() {
                 let service = named(&objects, "Service", name).expect("the writers' service");
                 assert_eq!(service["spec"]["ports"][0]["port"].to_string(), port);
             }
+        }
+    }
+}
+
+/// The leader asks readers for what was committed, and `pressrun verify` what they hold: each tells where
+/// it is reached, and the policies let a writer through.
+#[test]
+fn writers_reach_the_admin_planes_of_readers() {
+    for example in EXAMPLES {
+        let objects = objects(example);
+        let programs = programs(&objects);
+        let [writer, reader] = ["writer", "reader"].map(|program| {
+            let mut all = programs.iter();
+            all.find(|(_, container, _)| container["name"] == program)
+                .expect("a deployment")
+        });
+        let port = reader.2.admin.port();
+        let host = if reader.2.admin.is_ipv6() {
+            "[fd00::7]"
+        } else {
+            "10.0.0.7"
+        };
+        let told = reader.2.admin_url.as_deref();
+        assert_eq!(told, Some(&*format!("http://{host}:{port}")), "{example}");
+
+        let labels = |(deployment, ..): &(&Value, &Value, Taken)| {
+            deployment["spec"]["selector"]["matchLabels"].clone()
+        };
+        let (from, to) = (labels(writer), labels(reader));
+        for (of, direction, peers, peer) in [
+            (&to, "ingress", "from", &from),
+            (&from, "egress", "to", &to),
+        ] {
+            let mut policies = of_kind(&objects, "NetworkPolicy");
+            let policy = policies.find(|one| one["spec"]["podSelector"]["matchLabels"] == *of);
+            let Some(policy) = policy else {
+                assert_eq!(example, "laboratory");
+                continue;
+            };
+            let lets = entries(&policy["spec"][direction]).any(|rule| {
+                entries(&rule["ports"]).any(|one| one["port"] == port)
+                    && rule[peers].as_array().is_some_and(|all| {
+                        all.iter()
+                            .any(|one| one["podSelector"]["matchLabels"] == *peer)
+                    })
+            });
+            assert!(lets, "{example}: {direction}");
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::{
     collections::{HashMap, HashSet},
     net::SocketAddr,
+    process::Command,
     time::Duration,
 };
 
@@ -105,6 +106,34 @@ fn readers_behind_the_gateway_can_be_any_number() {
         "two replicas cannot have one port of the host"
     );
     assert!(reader["container_name"].is_null(), "nor one name");
+}
+
+/// The leader asks readers for what was committed, and `pressrun verify` what they hold. No variable of the
+/// file can name one of several replicas, so each names itself.
+#[test]
+fn writers_reach_the_admin_planes_of_readers() {
+    let compose = yaml("docker-compose.yaml");
+    let services = &compose["services"];
+    for reader in ["reader", "reader-direct"] {
+        let admin = taken(&compose, reader).admin;
+        let [shell, option, line] = list(&services[reader]["command"])[..] else {
+            panic!("{reader} has no command of its own");
+        };
+        assert_eq!([shell, option], ["sh", "-c"]);
+        // Compose makes one dollar sign of two.
+        let line = line.replace("$$", "$");
+        let with = line.strip_suffix(" reader").expect("it runs the reader");
+        let told = Command::new(shell)
+            .args([option, &format!("{with} printenv READER_ADMIN_URL")])
+            .env("HOSTNAME", "0123456789ab")
+            .output()
+            .expect("a shell");
+        let told = String::from_utf8(told.stdout).expect("UTF-8");
+        assert_eq!(told.trim(), format!("http://0123456789ab:{}", admin.port()));
+        let met = list(&services[reader]["networks"]);
+        let mut of_writer = list(&services["writer"]["networks"]).into_iter();
+        assert!(of_writer.any(|network| met.contains(&network)), "{reader}");
+    }
 }
 
 #[test]

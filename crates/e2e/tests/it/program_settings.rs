@@ -11,6 +11,8 @@ pub(crate) struct Taken {
     pub(crate) listen: SocketAddr,
     /// Its internal or admin plane.
     pub(crate) admin: SocketAddr,
+    /// Where a reader tells the fleet that its admin plane is, where it does.
+    pub(crate) admin_url: Option<String>,
     /// The end of its process.
     pub(crate) process: Process,
     /// What a reader may hold, in octets, where that is not everything.
@@ -30,6 +32,7 @@ pub(crate) fn take(program: &str, variables: &HashMap<String, String>) -> Taken 
             Taken {
                 listen: config.writer.listen,
                 admin: config.writer.admin_listen,
+                admin_url: None,
                 process: config.process,
                 catalog_bytes_max: None,
             }
@@ -41,6 +44,7 @@ pub(crate) fn take(program: &str, variables: &HashMap<String, String>) -> Taken 
             Taken {
                 listen: config.reader.listen,
                 admin: config.reader.admin_listen,
+                admin_url: config.reader.admin_url,
                 process: config.process,
                 catalog_bytes_max: config.reader.catalog_bytes_max,
             }
