@@ -16,7 +16,8 @@ use super::{
     resume::Place,
 };
 
-/// Upper bound on the octets of one request, unless a single line has more.
+/// Upper bound on the octets of one request, unless a single line has more; and on those of lines beside
+/// it that are refused before they are sent.
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// How much is read at once, in octets.
@@ -103,7 +104,8 @@ impl Batches {
                 self.left = Some(entry);
                 break;
             }
-            if making.entries.len() >= self.lines_max || making.content.len() >= BATCH_BYTES_MAX {
+            let bytes = making.content.len().max(making.refused_bytes);
+            if making.entries.len() >= self.lines_max || bytes >= BATCH_BYTES_MAX {
                 break;
             }
         }
@@ -156,6 +158,7 @@ struct Making {
     content: BytesMut,
     entries: VecDeque<Entry>,
     sent: usize,
+    refused_bytes: usize,
     end: Option<Place>,
 }
 
@@ -174,7 +177,11 @@ impl Making {
                     });
                 }
             },
-            placed => placed,
+            Kind::Refused(failed) => {
+                self.refused_bytes += failed.text_bytes();
+                Kind::Refused(failed)
+            }
+            placed @ Kind::Sent { .. } => placed,
         };
         self.entries.push_back(Entry { number, end, kind });
         None
@@ -270,4 +277,30 @@ pub(super) enum SettledLine {
     /// The line of the file; the writer's report tells what became of it.
     Sent(Bytes),
     Refused(FailedLine),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn long_lines_that_are_refused_are_divided_too() {
+        let options = Options {
+            collection: None,
+            lines_per_request: 100,
+            ..Options::example(Path::new("lines"))
+        };
+        let line = format!("{{\"text\":\"{}\"}}\n", "x".repeat(LINE_BYTES_MAX - 100));
+        let input = line.repeat(20);
+        let mut input = input.as_bytes();
+        let mut batches = Batches::new(&options, Place::default());
+        let mut lens = Vec::new();
+        while let Some(batch) = batches.read(&mut input).unwrap() {
+            assert!(!batch.has_lines(), "no line names a collection");
+            lens.push(batch.entries.len());
+        }
+        assert_eq!(lens, [8, 8, 4]);
+    }
 }

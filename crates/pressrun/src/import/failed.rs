@@ -42,6 +42,11 @@ impl FailedLine {
         self
     }
 
+    /// How much of the line is held, in octets.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// For people.
     pub(super) fn summary(&self) -> String {
         format!("line {}: {} {}", self.line, self.status, self.detail)
