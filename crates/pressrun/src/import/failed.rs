@@ -1,8 +1,9 @@
 //! Where failed lines go.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, Metadata, OpenOptions},
     io::{self, Seek, SeekFrom, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -63,15 +64,33 @@ pub(super) struct FailedFile {
 
 impl FailedFile {
     /// Opens it and drops what stands after `keep` octets: that was written for lines which are
-    /// sent again.
-    pub(super) fn open(path: &Path, keep: u64) -> Result<Self, ImportError> {
+    /// sent again. A pipe or terminal takes what comes.
+    ///
+    /// # Errors
+    /// It cannot be written, or is what is imported.
+    pub(super) fn open(
+        path: &Path,
+        keep: u64,
+        imported: Option<&Path>,
+    ) -> Result<Self, ImportError> {
         let open = || {
             let mut file = OpenOptions::new()
                 .write(true)
                 .create(true)
                 .truncate(false)
                 .open(path)?;
-            let bytes = keep.min(file.metadata()?.len());
+            let metadata = file.metadata()?;
+            if !metadata.is_file() {
+                return Ok((file, 0));
+            }
+            if let Some(imported) = imported {
+                let imported = fs::metadata(imported)?;
+                let names = |one: &Metadata| (one.dev(), one.ino());
+                if names(&imported) == names(&metadata) {
+                    return Err(io::Error::other("these lines are what is imported"));
+                }
+            }
+            let bytes = keep.min(metadata.len());
             file.set_len(bytes)?;
             file.seek(SeekFrom::Start(bytes))?;
             Ok((file, bytes))
@@ -112,5 +131,29 @@ impl FailedFile {
             path: self.path.clone(),
             source,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_imported_is_not_written_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let [file, link] = ["lines", "link"].map(|name| directory.path().join(name));
+        fs::write(&file, "one\n").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        for path in [&file, &link] {
+            FailedFile::open(path, 0, Some(&file)).unwrap_err();
+            assert_eq!(fs::read_to_string(&file).unwrap(), "one\n");
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_takes_what_comes() {
+        let line = FailedLine::new(1, 422, "why".to_owned(), b"one");
+        let mut failed = FailedFile::open(Path::new("/dev/null"), 7, None).unwrap();
+        failed.write(&[line]).unwrap();
     }
 }

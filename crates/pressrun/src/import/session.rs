@@ -44,7 +44,10 @@ impl Session {
         source: Option<Source>,
     ) -> Result<Self, ImportError> {
         let failed_file = match &options.failed {
-            Some(path) => Some(FailedFile::open(path, mark.failed_bytes)?),
+            Some(path) => {
+                let imported = options.file.as_deref();
+                Some(FailedFile::open(path, mark.failed_bytes, imported)?)
+            }
             None => None,
         };
         let bytes = source.as_ref().map(Source::bytes);
