@@ -123,8 +123,11 @@ pub(super) fn remove(file: &Path) -> Result<(), ImportError> {
     }
 }
 
-/// Moves `input` to where an import was left.
+/// Moves `input` to where an import was left. What stands at its beginning may be a pipe.
 pub(super) fn seek(input: &mut File, place: Place) -> io::Result<()> {
+    if place.bytes == 0 {
+        return Ok(());
+    }
     input.seek(SeekFrom::Start(place.bytes)).map(drop)
 }
 
@@ -136,7 +139,19 @@ fn path_of(file: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::OwnedFd;
+
     use super::*;
+
+    #[test]
+    fn a_pipe_is_read_from_its_beginning() {
+        let (pipe, mut other) = std::io::pipe().unwrap();
+        other.write_all(b"one\n").unwrap();
+        drop(other);
+        let mut input = File::from(OwnedFd::from(pipe));
+        seek(&mut input, Place::default()).unwrap();
+        assert_eq!(io::read_to_string(&input).unwrap(), "one\n");
+    }
 
     #[test]
     fn a_mark_holds_for_the_same_file_and_options_only() {
