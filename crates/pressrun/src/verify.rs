@@ -145,8 +145,13 @@ async fn verify(options: &Options) -> Result<u8, VerifyError> {
     let readers = readers(&client, options).await?;
     let mut code = 0;
     for reader in readers {
-        code = match compare(&client, &reader, options.wait).await {
-            Ok(finding) => code.max(report(&reader, &finding)),
+        let compared = async {
+            let reader = reader?;
+            let finding = compare(&client, &reader, options.wait).await?;
+            Ok::<_, VerifyError>(report(&reader, &finding))
+        };
+        code = match compared.await {
+            Ok(found) => code.max(found),
             Err(error) => {
                 progress::report_failure(&error);
                 STOPPED
@@ -156,13 +161,18 @@ async fn verify(options: &Options) -> Result<u8, VerifyError> {
     Ok(code)
 }
 
-async fn readers(client: &Client, options: &Options) -> Result<Vec<ReaderNode>, VerifyError> {
+async fn readers(
+    client: &Client,
+    options: &Options,
+) -> Result<Vec<Result<ReaderNode, VerifyError>>, VerifyError> {
     if options.readers.is_empty() {
         return client.registered().await;
     }
-    let named = |url: &String| ReaderNode {
-        name: url.clone(),
-        url: url.clone(),
+    let named = |url: &String| {
+        Ok(ReaderNode {
+            name: url.clone(),
+            url: url.clone(),
+        })
     };
     Ok(options.readers.iter().map(named).collect())
 }

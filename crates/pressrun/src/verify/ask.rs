@@ -70,24 +70,11 @@ impl Client {
         })
     }
 
-    /// The readers that the bus knows.
-    pub(super) async fn registered(&self) -> Result<Vec<ReaderNode>, VerifyError> {
-        let status = self.json(&self.writer, "status").await?;
-        let readers = status["readers"].as_array().ok_or(VerifyError::BusAway)?;
-        if readers.is_empty() {
-            return Err(VerifyError::NoReaders);
-        }
-        let node = |status: &Value| {
-            let name = status["reader"].as_str().unwrap_or("a reader").to_owned();
-            match status["admin_url"].as_str() {
-                Some(url) => Ok(ReaderNode {
-                    name,
-                    url: url.to_owned(),
-                }),
-                None => Err(VerifyError::NoAddress(name)),
-            }
-        };
-        readers.iter().map(node).collect()
+    /// The readers that the bus knows, as far as they tell where they are reached.
+    pub(super) async fn registered(
+        &self,
+    ) -> Result<Vec<Result<ReaderNode, VerifyError>>, VerifyError> {
+        nodes(&self.json(&self.writer, "status").await?)
     }
 
     /// What the database holds.
@@ -165,5 +152,48 @@ impl Client {
                 format!("{status} {text}"),
             ))
         }
+    }
+}
+
+/// The readers in a writer's status.
+fn nodes(status: &Value) -> Result<Vec<Result<ReaderNode, VerifyError>>, VerifyError> {
+    let readers = status["readers"].as_array().ok_or(VerifyError::BusAway)?;
+    if readers.is_empty() {
+        return Err(VerifyError::NoReaders);
+    }
+    let node = |status: &Value| {
+        let name = status["reader"].as_str().unwrap_or("a reader").to_owned();
+        match status["admin_url"].as_str() {
+            Some(url) => Ok(ReaderNode {
+                name,
+                url: url.to_owned(),
+            }),
+            None => Err(VerifyError::NoAddress(name)),
+        }
+    };
+    Ok(readers.iter().map(node).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_reader_without_an_address_hides_no_other() {
+        let status = json!({"readers": [
+            {"reader": "a"},
+            {"reader": "b", "admin_url": "http://b:1"},
+        ]});
+        let nodes = nodes(&status).unwrap();
+        let [Err(VerifyError::NoAddress(name)), Ok(node)] = &nodes[..] else {
+            panic!("{nodes:?}");
+        };
+        assert_eq!((name.as_str(), node.url.as_str()), ("a", "http://b:1"));
+        assert!(matches!(
+            super::nodes(&json!({"readers": null})),
+            Err(VerifyError::BusAway)
+        ));
     }
 }
