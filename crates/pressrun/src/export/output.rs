@@ -14,7 +14,8 @@ use super::{ExportError, Options};
 /// taken for the whole.
 pub(super) struct Output {
     octets: BufWriter<Box<dyn Write>>,
-    file: Option<PathBuf>,
+    /// What takes its name at the end, and which.
+    file: Option<(File, PathBuf)>,
     /// Whether lines name their collection.
     names_collection: bool,
     documents: u64,
@@ -22,19 +23,22 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn open(options: &Options) -> Result<Self, ExportError> {
-        let octets: Box<dyn Write> = match &options.file {
-            None => Box::new(io::stdout().lock()),
+        let (octets, file): (Box<dyn Write>, _) = match &options.file {
+            None => (Box::new(io::stdout().lock()), None),
             Some(path) => {
-                let created = File::create(partial(path));
-                Box::new(created.map_err(|source| ExportError::Output {
-                    name: path.display().to_string(),
-                    source,
-                })?)
+                let created = File::create(partial(path))
+                    .and_then(|file| Ok((file.try_clone()?, file)))
+                    .map_err(|source| ExportError::Output {
+                        name: path.display().to_string(),
+                        source,
+                    });
+                let (written, file) = created?;
+                (Box::new(written), Some((file, path.clone())))
             }
         };
         Ok(Self {
             octets: BufWriter::with_capacity(256 * 1024, octets),
-            file: options.file.clone(),
+            file,
             names_collection: options.collection.is_none(),
             documents: 0,
         })
@@ -77,7 +81,10 @@ impl Output {
     /// Completes the lines and gives their number.
     pub(super) fn finish(mut self) -> Result<u64, ExportError> {
         let finished = self.octets.flush().and_then(|()| match &self.file {
-            Some(path) => fs::rename(partial(path), path),
+            // On the disk before it has its name: that may get there first.
+            Some((file, path)) => file
+                .sync_all()
+                .and_then(|()| fs::rename(partial(path), path)),
             None => Ok(()),
         });
         finished.map_err(|source| self.error(source))?;
@@ -86,7 +93,7 @@ impl Output {
 
     fn error(&self, source: io::Error) -> ExportError {
         let name = match &self.file {
-            Some(path) => path.display().to_string(),
+            Some((_, path)) => path.display().to_string(),
             None => "standard output".to_owned(),
         };
         ExportError::Output { name, source }
