@@ -31,7 +31,7 @@ mod connection;
 mod connections;
 mod content;
 mod counters;
-mod http2;
+pub(crate) mod http2;
 mod intake;
 mod limits;
 pub(crate) mod meter;

@@ -38,25 +38,36 @@ const STREAMS_MAX: u32 = 256;
 /// Octets of a response that wait in a stream for the client to take them.
 const STREAM_BUFFER_BYTES_MAX: usize = 64 * 1024;
 
-/// Octets of content that are given to a stream at once.
-const SLICE_BYTES_MAX: usize = 16 * 1024;
+/// Octets of content that are given to a stream at once. A client must take so many within
+/// [`Limits::write_timeout`].
+pub(crate) const SLICE_BYTES_MAX: usize = 16 * 1024;
 
 /// How often it is looked whether anything moves.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Requests begun and responses taken: when neither moves, nothing does.
+/// Requests begun, slices of their responses taken, and responses ended: when none of them moves,
+/// nothing does.
 #[derive(Debug, Default)]
-struct Streams {
+pub(crate) struct Streams {
     begun: AtomicU64,
-    ended: Arc<AtomicU64>,
+    taken: AtomicU64,
+    ended: AtomicU64,
 }
 
-/// Counts a response as taken once it is dropped.
-struct Ended(Arc<AtomicU64>);
+impl Streams {
+    /// Counts a request, and its response once what is given is dropped.
+    pub(crate) fn begin(self: &Arc<Self>) -> Owed {
+        self.begun.fetch_add(1, Relaxed);
+        Owed(Arc::clone(self))
+    }
+}
 
-impl Drop for Ended {
+/// A response that is owed.
+pub(crate) struct Owed(Arc<Streams>);
+
+impl Drop for Owed {
     fn drop(&mut self) {
-        self.0.fetch_add(1, Relaxed);
+        self.0.ended.fetch_add(1, Relaxed);
     }
 }
 
@@ -72,8 +83,7 @@ where
     let streams = Arc::new(Streams::default());
     let (counted, limits) = (Arc::clone(&streams), server.limits);
     let answer = service_fn(move |request: Request<Incoming>| {
-        counted.begun.fetch_add(1, Relaxed);
-        let ended = Ended(Arc::clone(&counted.ended));
+        let owed = counted.begin();
         let service = service.clone();
         async move {
             let target = request.uri().path_and_query();
@@ -84,7 +94,7 @@ where
                 let Ok(response) = service.oneshot(request.map(Body::new)).await;
                 response.map(Either::Left)
             };
-            Ok::<_, Infallible>(response.map(|body| Sliced::new(body, ended)))
+            Ok::<_, Infallible>(response.map(|body| Sliced::new(body, owed)))
         }
     });
     let read = begun.read;
@@ -114,22 +124,23 @@ fn note(ended: hyper::Result<()>) {
 
 /// Content in slices, each asked for only once the client takes more: so that what it does not
 /// take stays here, where it is seen, and not in the stream's queue.
-struct Sliced<B> {
+pub(crate) struct Sliced<B> {
     inner: B,
     rest: Bytes,
-    _ended: Ended,
+    owed: Owed,
 }
 
 impl<B> Sliced<B> {
-    fn new(inner: B, ended: Ended) -> Self {
+    pub(crate) fn new(inner: B, owed: Owed) -> Self {
         Self {
             inner,
             rest: Bytes::new(),
-            _ended: ended,
+            owed,
         }
     }
 
     fn next_slice(&mut self) -> Frame<Bytes> {
+        let _mutated = &self.owed;
         let len = self.rest.len().min(SLICE_BYTES_MAX);
         Frame::data(self.rest.split_to(len))
     }
@@ -193,7 +204,7 @@ async fn leave(server: &Server, streams: &Streams) {
 }
 
 /// Waits until responses are owed that the client has not taken for too long.
-async fn stall(limits: &Limits, streams: &Streams) {
+pub(crate) async fn stall(limits: &Limits, streams: &Streams) {
     stands_still(streams, limits.write_timeout, Open::Some).await;
 }
 
@@ -208,12 +219,13 @@ enum Open {
 async fn stands_still(streams: &Streams, limit: Duration, which: Open) {
     let mut looks = interval(LOOK_INTERVAL.min(limit));
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut seen = (0, 0);
+    let mut seen = [0; 3];
     let mut since = looks.tick().await;
     loop {
         let now = looks.tick().await;
-        let counts = (streams.begun.load(Relaxed), streams.ended.load(Relaxed));
-        let open = if counts.0 == counts.1 {
+        let counts = [&streams.begun, &streams.taken, &streams.ended].map(|it| it.load(Relaxed));
+        let [begun, _, ended] = counts;
+        let open = if begun == ended {
             Open::None
         } else {
             Open::Some

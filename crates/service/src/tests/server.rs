@@ -5,6 +5,7 @@ mod drain;
 mod heads;
 mod pace;
 mod serving;
+mod streams;
 mod watchdog;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
