@@ -42,9 +42,9 @@ pub enum ExportError {
     /// The HTTP client could not be set up.
     #[error("the HTTP client failed while it was set up")]
     Client,
-    /// The endpoint cannot be used.
-    #[error(transparent)]
-    Endpoint(#[from] ExporterBuildError),
+    /// The endpoint cannot be used. The text shows `***` in its place: it may hold a password.
+    #[error("{0}")]
+    Endpoint(String),
 }
 
 /// What became of spans.
@@ -73,6 +73,7 @@ pub(crate) fn provider(
     counts: &Arc<SpanCounts>,
 ) -> Result<SdkTracerProvider, ExportError> {
     let endpoint = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
+    let untold = endpoint.clone();
     // The blocking client refuses to be made on a thread of an async runtime.
     let building = thread::Builder::new()
         .name("otlp-setup".to_owned())
@@ -85,7 +86,10 @@ pub(crate) fn provider(
                 .build()
         })
         .map_err(ExportError::Thread)?;
-    let exporter = building.join().map_err(|_panic| ExportError::Client)??;
+    let built = building.join().map_err(|_panic| ExportError::Client)?;
+    let exporter = built.map_err(|error: ExporterBuildError| {
+        ExportError::Endpoint(error.to_string().replace(&untold, "***"))
+    })?;
     Ok(provider_by(exporter, resource(config), counts))
 }
 

@@ -62,15 +62,9 @@ pub enum InitError {
     /// The filter's directives cannot be read.
     #[error("RUST_LOG is not a list of directives such as info,bus=debug")]
     Filter(#[source] ParseError),
-    /// The exporter of traces cannot be built.
-    #[error("traces cannot be exported to {endpoint}")]
-    Exporter {
-        /// Where they were to go.
-        endpoint: String,
-        /// What was wrong.
-        #[source]
-        source: export::ExportError,
-    },
+    /// The exporter of traces cannot be built. The endpoint may hold a password, so it is not told.
+    #[error("traces cannot be exported to OTEL_EXPORTER_OTLP_ENDPOINT")]
+    Exporter(#[source] export::ExportError),
     /// This process has a subscriber already.
     #[error("logs are set up already")]
     Twice,
@@ -137,10 +131,7 @@ fn provider(
         return Ok(None);
     };
     let provider = export::provider(config, endpoint, counts);
-    provider.map(Some).map_err(|source| InitError::Exporter {
-        endpoint: endpoint.clone(),
-        source,
-    })
+    provider.map(Some).map_err(InitError::Exporter)
 }
 
 impl Telemetry {

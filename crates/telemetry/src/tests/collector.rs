@@ -129,5 +129,19 @@ fn bad_settings_are_errors() {
         otlp_endpoint: Some("no url".to_owned()),
         ..config()
     };
-    assert!(matches!(init(&endpoint), Err(InitError::Exporter { .. })));
+    assert!(matches!(init(&endpoint), Err(InitError::Exporter(_))));
+}
+
+#[test]
+fn an_endpoint_that_cannot_be_used_keeps_its_password() {
+    let endpoint = Config {
+        otlp_endpoint: Some("http://user:s3cret^@collector".to_owned()),
+        ..config()
+    };
+    let error = init(&endpoint).expect_err("no URL");
+    let mut cause: Option<&dyn std::error::Error> = Some(&error);
+    while let Some(one) = cause {
+        assert!(!one.to_string().contains("s3cret"), "{one}");
+        cause = one.source();
+    }
 }
