@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use shared::{ContentCoding, Representation, Slot};
 use tokio::{sync::mpsc, task::JoinHandle};
 use writer::{
-    commit::Committer,
+    commit::{Committer, outbox},
     leader::{Leader, LeaderCounters},
     publish::{PublishCounters, publish},
     render::{Codings, Renderer},
@@ -46,9 +46,9 @@ impl Process {
         let publishing = Arc::new(Gate::new(Arc::clone(ground)));
         let line: Arc<dyn Publisher> = Arc::new(Line(Arc::clone(&gate), Speaker::Leader));
         let late: Arc<dyn Publisher> = Arc::new(Line(Arc::clone(&publishing), Speaker::Committer));
-        let (sink, committed) = mpsc::channel(COMMITTED_MAX);
+        let (outbox, committed) = outbox(COMMITTED_MAX);
         let (committer, commits) =
-            Committer::new(Arc::clone(&store), QUEUE_MAX, known(ground), sink);
+            Committer::new(Arc::clone(&store), QUEUE_MAX, known(ground), outbox);
         let changes_kept = ground.random().u64(1..10);
         let leader = Leader {
             store,

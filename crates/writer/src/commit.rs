@@ -4,22 +4,29 @@
 //! as slowly as its disk syncs. Here writes queue while one transaction is in flight, and the next
 //! one takes them all, after a moment for the clients that were just answered.
 
+mod contents;
 mod counters;
 mod gathering;
+mod outbox;
 mod queue;
 mod run;
 mod steps;
 
+pub use contents::{CONTENTS_BYTES_MAX, ContentRoom};
 pub use counters::CommitCounters;
+pub use outbox::{Committed, CommittedBatch, OUTBOX_BYTES_MAX, Outbox, OutboxLevel, outbox};
 pub use run::CommitLoop;
 
 use std::sync::Arc;
 
 use shared::{Change, Representation, ResourceKey, Slot, Timestamp, Version};
 use telemetry::Span;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
-use self::queue::{Queue, Queued};
+use self::{
+    contents::Contents,
+    queue::{Queue, Queued},
+};
 use crate::store::{Mutation, Outcome, Store, Tip};
 
 /// Upper bound on the octets of bodies in one batch, unless a single body is larger. What does not
@@ -43,6 +50,7 @@ pub struct Committer {
 
 #[derive(Debug)]
 struct Shared {
+    contents: Contents,
     queue: Queue,
     counters: CommitCounters,
     tip: watch::Sender<Option<Tip>>,
@@ -101,23 +109,23 @@ impl Committer {
     /// At most `queue_max` writes wait, and [`QUEUE_BYTES_MAX`]. `known` is the last tip that anybody saw, e.g. in the bus'
     /// meta: the first batch begins a new epoch if the database does not know it.
     ///
-    /// Committed changes go to `sink`, one vector per batch, in order of their sequences. When
-    /// `sink` is full or closed they are dropped and counted: commits never wait for it, and the
-    /// leader's sweep delivers what it missed.
+    /// Committed changes go to `outbox`. Where that is full or closed they are dropped and counted:
+    /// commits never wait for it, and the leader's sweep delivers what it missed.
     pub fn new(
         store: Arc<dyn Store>,
         queue_max: usize,
         known: Option<Tip>,
-        sink: mpsc::Sender<Vec<CommittedChange>>,
+        outbox: Outbox,
     ) -> (Self, CommitLoop) {
         let committer = Self {
             shared: Arc::new(Shared {
+                contents: Contents::new(),
                 queue: Queue::new(queue_max),
                 counters: CommitCounters::default(),
                 tip: watch::Sender::new(known),
             }),
         };
-        let commit_loop = CommitLoop::new(Arc::clone(&committer.shared), store, sink);
+        let commit_loop = CommitLoop::new(Arc::clone(&committer.shared), store, outbox);
         (committer, commit_loop)
     }
 

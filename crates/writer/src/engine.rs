@@ -4,14 +4,13 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use bus::Publisher;
 use tokio::{
-    sync::mpsc,
     task::{JoinError, JoinHandle},
     time::timeout,
 };
 use tracing::warn;
 
 use crate::{
-    commit::{CommittedChange, Committer, QUEUE_MAX},
+    commit::{Committer, OutboxLevel, QUEUE_MAX, outbox},
     leader::{
         Leader, LeaderCounters,
         audit::{Audit, AuditCounters},
@@ -44,16 +43,8 @@ pub struct Parts {
     pub audit: Option<Arc<AuditCounters>>,
     /// What became of its own changes.
     pub publisher: Arc<PublishCounters>,
-    /// Batches on their way to the publisher. Does not keep it waiting for more.
-    pub publish_queue: mpsc::WeakSender<Vec<CommittedChange>>,
-}
-
-impl Parts {
-    /// How many committed batches wait to be published, [`PUBLISH_QUEUE_BATCHES`] at most.
-    pub(crate) fn publish_queue_depth(&self) -> usize {
-        let queue = self.publish_queue.upgrade();
-        queue.map_or(0, |queue| queue.max_capacity() - queue.capacity())
-    }
+    /// Batches on their way to the publisher.
+    pub publish_queue: OutboxLevel,
 }
 
 /// The running tasks.
@@ -79,10 +70,10 @@ impl Engine {
     ) -> Self {
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let renderer = Renderer::new(codings, threads);
-        let (sink, committed) = mpsc::channel(PUBLISH_QUEUE_BATCHES);
-        let publish_queue = sink.downgrade();
+        let (outbox, committed) = outbox(PUBLISH_QUEUE_BATCHES);
+        let publish_queue = outbox.level();
         let known = known_tip(&*bus).await;
-        let (committer, commit_loop) = Committer::new(Arc::clone(&store), QUEUE_MAX, known, sink);
+        let (committer, commit_loop) = Committer::new(Arc::clone(&store), QUEUE_MAX, known, outbox);
         let publisher = Arc::new(PublishCounters::default());
         let leader = Arc::new(LeaderCounters::default());
         let leading = Leader {

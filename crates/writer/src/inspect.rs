@@ -16,7 +16,9 @@ use telemetry::{Metrics, metrics::Unit};
 
 use crate::{
     access::Access,
-    commit::{CommitCounters, Committer, QUEUE_BYTES_MAX, QUEUE_MAX},
+    commit::{
+        CONTENTS_BYTES_MAX, CommitCounters, Committer, OUTBOX_BYTES_MAX, QUEUE_BYTES_MAX, QUEUE_MAX,
+    },
     engine::{PUBLISH_QUEUE_BATCHES, Parts},
     http::{Inspect, Status},
     leader::LeaderCounters,
@@ -209,6 +211,18 @@ fn register_queue(metrics: &mut Metrics, parts: &Parts) {
             "Octets that may wait before writes are turned away",
             Some(Unit::Bytes),
             read(|_any| QUEUE_BYTES_MAX),
+        )
+        .gauge(
+            "contents_size",
+            "Octets of contents that are received or whose writes are not answered yet",
+            Some(Unit::Bytes),
+            read(Committer::contents_bytes),
+        )
+        .gauge(
+            "contents_size_max",
+            "Octets of contents beyond which writes are turned away",
+            Some(Unit::Bytes),
+            read(|_any| CONTENTS_BYTES_MAX),
         );
 }
 
@@ -235,7 +249,7 @@ fn register_publish(metrics: &mut Metrics, parts: &Parts) {
             all[index].load(Ordering::Relaxed)
         },
     );
-    let queue = parts.clone();
+    let (depth, size) = (parts.publish_queue.clone(), parts.publish_queue.clone());
     metrics
         .area("publish")
         .durations(
@@ -247,13 +261,25 @@ fn register_publish(metrics: &mut Metrics, parts: &Parts) {
             "queue_depth",
             "Committed batches that wait to be published",
             None,
-            move || float(queue.publish_queue_depth()),
+            move || float(depth.batches()),
         )
         .gauge(
             "queue_depth_max",
             "Batches that may wait before others are left to the sweep",
             None,
             || float(PUBLISH_QUEUE_BATCHES),
+        )
+        .gauge(
+            "queue_size",
+            "Octets of what waits to be published or is being published",
+            Some(Unit::Bytes),
+            move || float(size.bytes()),
+        )
+        .gauge(
+            "queue_size_max",
+            "Octets that may wait before changes are left to the sweep",
+            Some(Unit::Bytes),
+            || float(OUTBOX_BYTES_MAX),
         );
 }
 

@@ -10,13 +10,13 @@ use std::sync::{
 use bus::{Build, BusError, Publication, PublishOutcome, Publisher, Refusal};
 use shared::{Envelope, Extension, Position, codec};
 use telemetry::{Kind, Span, metrics::DurationHistogram};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use crate::commit::CommittedChange;
+use crate::commit::{BATCH_BYTES_MAX, Committed, CommittedChange};
 
-/// Changes published by one call at most.
-const BATCH_MAX: usize = 512;
+/// Changes published by one call, but for those of its last batch.
+const CHANGES_MAX: usize = 512;
 
 /// What became of this process' own changes.
 #[derive(Debug, Default)]
@@ -31,9 +31,9 @@ pub struct PublishCounters {
     pub latency: DurationHistogram,
 }
 
-/// Publishes until the sending side of `committed` is gone and everything in it is handled.
+/// Publishes until the other end of `committed` is gone and everything in it is handled.
 pub async fn publish(
-    mut committed: mpsc::Receiver<Vec<CommittedChange>>,
+    mut committed: Committed,
     bus: Arc<dyn Publisher>,
     counters: Arc<PublishCounters>,
 ) {
@@ -42,13 +42,14 @@ pub async fn publish(
         counters,
         build: None,
     };
-    while let Some(mut changes) = committed.recv().await {
-        while changes.len() < BATCH_MAX
-            && let Ok(more) = committed.try_recv()
+    while let Some(mut batch) = committed.next().await {
+        while batch.changes.len() < CHANGES_MAX
+            && batch.bytes() < BATCH_BYTES_MAX
+            && let Some(more) = committed.try_next()
         {
-            changes.extend(more);
+            batch.append(more);
         }
-        live.publish(&changes).await;
+        live.publish(&batch.changes).await;
     }
 }
 

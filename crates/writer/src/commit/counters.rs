@@ -13,7 +13,8 @@ pub struct CommitCounters {
     pub mutations: AtomicU64,
     /// Changes that committed batches made.
     pub changes: AtomicU64,
-    /// Writes not queued, because the queue was full or the process was ending.
+    /// Writes not queued, because the queue was full, there was no room for their content, or the
+    /// process was ending.
     pub rejected: AtomicU64,
     /// Writes skipped, because their caller had gone before a batch took them.
     pub abandoned: AtomicU64,
@@ -23,7 +24,7 @@ pub struct CommitCounters {
     pub failed: AtomicU64,
     /// Writes whose outcome is unknown.
     pub unknown: AtomicU64,
-    /// Committed changes that found the sink full or closed.
+    /// Committed changes that found the outbox full or closed.
     pub dropped: AtomicU64,
     /// Writes that had been carried out before: their clients got the receipt.
     pub replayed: AtomicU64,

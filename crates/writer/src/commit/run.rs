@@ -3,12 +3,9 @@
 use std::{iter::zip, sync::Arc};
 
 use shared::Change;
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
-};
+use tokio::{sync::oneshot, time::Instant};
 
-use super::{CommitCounters, CommittedChange, Shared, WriteError, queue::Queued, steps};
+use super::{CommitCounters, CommittedChange, Outbox, Shared, WriteError, queue::Queued, steps};
 use crate::store::{Action, Batch, Mutation, Outcome, Store, StoreError};
 
 /// The way back to a caller.
@@ -21,19 +18,15 @@ type Answer = oneshot::Sender<Result<Outcome, WriteError>>;
 pub struct CommitLoop {
     shared: Arc<Shared>,
     store: Arc<dyn Store>,
-    sink: mpsc::Sender<Vec<CommittedChange>>,
+    outbox: Outbox,
 }
 
 impl CommitLoop {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        store: Arc<dyn Store>,
-        sink: mpsc::Sender<Vec<CommittedChange>>,
-    ) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, store: Arc<dyn Store>, outbox: Outbox) -> Self {
         Self {
             shared,
             store,
-            sink,
+            outbox,
         }
     }
 
@@ -117,9 +110,8 @@ impl CommitLoop {
         if changes.is_empty() {
             return;
         }
-        if let Err(refused) = self.sink.try_send(changes) {
-            let dropped = refused.into_inner().len();
-            CommitCounters::add(&self.shared.counters.dropped, dropped);
+        if let Err(dropped) = self.outbox.put(changes) {
+            CommitCounters::add(&self.shared.counters.dropped, dropped.len());
         }
     }
 

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
+use bytes::BytesMut;
 use http::{HeaderMap, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use service::{Kind, Problem};
 use shared::limits::BODY_BYTES_MAX;
 use tokio::time::timeout;
+
+use super::error::HttpError;
+use crate::commit::ContentRoom;
 
 /// Upper bound on the content of a write, in octets: a document's own limit.
 ///
@@ -22,27 +26,56 @@ pub const CONTENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// What lines of JSON are declared as.
 const LINES_MEDIA_TYPES: [&str; 2] = ["application/x-ndjson", "application/jsonl"];
 
-/// Reads the JSON content of a write.
+/// Reads the JSON content of a write, which takes `room` as it comes.
 ///
 /// # Errors
-/// 415 unless it is declared as uncoded JSON; 413, 408; 400 where the connection ends first.
-pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+/// 415 unless it is declared as uncoded JSON; 413, 408; 400 where the connection ends first; 503
+/// where the contents of other writes leave no room.
+pub(super) async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    room: &mut ContentRoom,
+) -> Result<Bytes, HttpError> {
     check_media_type(headers)?;
     check_content_coding(headers)?;
     check_declared_length(headers)?;
-    let limited = Limited::new(body, CONTENT_BYTES_MAX);
-    match timeout(CONTENT_TIMEOUT, limited.collect()).await {
-        Ok(Ok(content)) => Ok(content.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_broken)) => Err(Problem::new(
-            Kind::MalformedRequest,
-            "the content ended before its time",
-        )),
-        Err(_elapsed) => {
-            let seconds = CONTENT_TIMEOUT.as_secs();
-            let detail = format!("the content did not arrive within {seconds} s");
-            Err(Problem::new(Kind::RequestTimeout, detail))
+    let received = timeout(CONTENT_TIMEOUT, receive(body, room)).await;
+    received.unwrap_or_else(|_elapsed| {
+        let seconds = CONTENT_TIMEOUT.as_secs();
+        let detail = format!("the content did not arrive within {seconds} s");
+        Err(Problem::new(Kind::RequestTimeout, detail).into())
+    })
+}
+
+/// Octets alone: a list of what came would take many times as much where that is tiny.
+async fn receive(mut body: Body, room: &mut ContentRoom) -> Result<Bytes, HttpError> {
+    let mut content = Bytes::new();
+    let mut joined = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_broken| {
+            let detail = "the content ended before its time";
+            Problem::new(Kind::MalformedRequest, detail)
+        })?;
+        let Ok(chunk) = frame.into_data() else {
+            // Trailers.
+            continue;
+        };
+        if content.len() + joined.len() + chunk.len() > CONTENT_BYTES_MAX {
+            return Err(too_large().into());
         }
+        room.take(chunk.len())?;
+        if content.is_empty() && joined.is_empty() {
+            // Most contents come in one piece.
+            content = chunk;
+        } else {
+            joined.extend_from_slice(&std::mem::take(&mut content));
+            joined.extend_from_slice(&chunk);
+        }
+    }
+    if joined.is_empty() {
+        Ok(content)
+    } else {
+        Ok(joined.freeze())
     }
 }
 

@@ -31,6 +31,7 @@ use super::{
     write,
 };
 use crate::{
+    commit::ContentRoom,
     document::{self, Body, BodyError},
     render::render,
     store::{Action, Outcome},
@@ -83,7 +84,9 @@ pub(super) async fn put(State(backend): State<Arc<Backend>>, request: Request) -
     let conditions = Conditions::parse(request.headers())?;
     let expires_at = expiry::parse(request.headers())?;
     expiry::check(expires_at, expiry::now())?;
-    let content = read_content(request).await?;
+    let mut room = backend.committer.content_room();
+    let (parts, content) = request.into_parts();
+    let content = content::read(&parts.headers, content, &mut room).await?;
     let sent = content.clone();
     let content_bytes = content.len();
     let parse = move || {
@@ -147,7 +150,8 @@ pub(super) async fn create_document(
     let conditions = Conditions::parse(request.headers())?;
     let expires_at = expiry_of_post(request.headers())?;
     let route = format!("/v1/{}", key.collection());
-    let (content, repeatable) = read_repeatable(request, &route).await?;
+    let mut room = backend.committer.content_room();
+    let (content, repeatable) = read_repeatable(request, &route, &mut room).await?;
     let content_bytes = content.len();
     let parse = move || {
         let body = document::parse(&key, &content)?;
@@ -168,7 +172,8 @@ pub(super) async fn create_document(
 pub(super) async fn create_post(State(backend): State<Arc<Backend>>, request: Request) -> Answer {
     let conditions = Conditions::parse(request.headers())?;
     let expires_at = expiry_of_post(request.headers())?;
-    let (content, repeatable) = read_repeatable(request, "/create").await?;
+    let mut room = backend.committer.content_room();
+    let (content, repeatable) = read_repeatable(request, "/create", &mut room).await?;
     let content_bytes = content.len();
     let parse = move || document::parse_post(&content, new_id);
     let pressed = press(&backend, content_bytes, parse).await?;
@@ -263,19 +268,15 @@ fn expiry_of_post(headers: &HeaderMap) -> Result<Option<Timestamp>, Problem> {
     Ok(expires_at)
 }
 
-async fn read_content(request: Request) -> Result<Bytes, Problem> {
-    let (parts, body) = request.into_parts();
-    content::read(&parts.headers, body).await
-}
-
 /// The content of a POST, and what makes it repeatable.
 async fn read_repeatable(
     request: Request,
     route: &str,
-) -> Result<(Bytes, Option<Repeatable>), Problem> {
+    room: &mut ContentRoom,
+) -> Result<(Bytes, Option<Repeatable>), HttpError> {
     let caller = Caller::of(&request);
     let (parts, body) = request.into_parts();
-    let content = content::read(&parts.headers, body).await?;
+    let content = content::read(&parts.headers, body, room).await?;
     let repeatable = Repeatable::of(&parts.headers, &caller, route, &content)?;
     Ok((content, repeatable))
 }

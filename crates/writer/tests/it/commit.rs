@@ -7,7 +7,7 @@
 
 mod batching;
 mod faults;
-mod sink;
+mod outbox;
 
 use std::{
     path::Path,
@@ -17,12 +17,9 @@ use std::{
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
 use testkit::eventually;
-use tokio::{
-    sync::mpsc,
-    task::{JoinHandle, yield_now},
-};
+use tokio::task::{JoinHandle, yield_now};
 use writer::{
-    commit::{CommitLoop, CommittedChange, Committer, QUEUE_MAX, WriteError},
+    commit::{CommitLoop, Committed, Committer, QUEUE_MAX, WriteError, outbox},
     store::{
         Mutation, Outcome, Store, Tip,
         sqlite::{DATABASE_FILE, SqliteStore},
@@ -36,7 +33,7 @@ type Written = JoinHandle<Result<Outcome, WriteError>>;
 struct Bench {
     committer: Committer,
     commit_loop: CommitLoop,
-    sink: mpsc::Receiver<Vec<CommittedChange>>,
+    committed: Committed,
     store: Arc<SqliteStore>,
     directory: TempDir,
 }
@@ -45,25 +42,25 @@ struct Bench {
 struct Options {
     queue_max: usize,
     known: Option<Tip>,
-    sink_max: usize,
+    batches_max: usize,
 }
 
 const OPTIONS: Options = Options {
     queue_max: QUEUE_MAX,
     known: None,
-    sink_max: 1024,
+    batches_max: 1024,
 };
 
 async fn bench(options: Options) -> Bench {
     let directory = tempfile::tempdir().unwrap();
     let store = Arc::new(SqliteStore::open(directory.path()).await.unwrap());
-    let (sender, sink) = mpsc::channel(options.sink_max);
+    let (outbox, committed) = outbox(options.batches_max);
     let shared: Arc<dyn Store> = Arc::<SqliteStore>::clone(&store);
-    let (committer, commit_loop) = Committer::new(shared, options.queue_max, options.known, sender);
+    let (committer, commit_loop) = Committer::new(shared, options.queue_max, options.known, outbox);
     Bench {
         committer,
         commit_loop,
-        sink,
+        committed,
         store,
         directory,
     }

@@ -10,9 +10,8 @@ use std::{num::NonZeroUsize, sync::Arc};
 use bus::{Follower, MemoryBus, Meta, Publisher, RedisBus};
 use shared::{Change, Envelope};
 use testkit::{Postgres, eventually, redis::RedisServer};
-use tokio::sync::mpsc;
 use writer::{
-    commit::Committer,
+    commit::{Committer, outbox},
     leader::{CHANGES_KEPT, Leader, LeaderCounters},
     render::{Codings, Renderer},
     store::{Store, postgres::PostgresStore},
@@ -30,8 +29,8 @@ impl Drop for Reign {
 }
 
 fn reign(store: &Arc<dyn Store>, bus: &(impl Publisher + Clone + 'static)) -> Reign {
-    let (sink, _nobody) = mpsc::channel(1);
-    let (committer, commit_loop) = Committer::new(Arc::clone(store), 64, None, sink);
+    let (outbox, _nobody) = outbox(1);
+    let (committer, commit_loop) = Committer::new(Arc::clone(store), 64, None, outbox);
     let leader = Leader {
         store: Arc::clone(store),
         bus: Arc::new(bus.clone()),

@@ -6,10 +6,9 @@ use bus::{Follower, MemoryBus, Meta, Publisher};
 use bytes::Bytes;
 use shared::{Envelope, ResourceKey, Sequence, Timestamp, codec};
 use tempfile::TempDir;
-use tokio::sync::mpsc;
 
 use crate::{
-    commit::{CommittedChange, Committer},
+    commit::{Committed, Committer, outbox},
     leader::{Leader, LeaderCounters, upkeep::Upkeep},
     render::{Codings, Renderer},
     store::{Action, Mutation, Precondition, Store, sqlite::SqliteStore},
@@ -23,7 +22,7 @@ pub(super) struct Stage {
     pub(super) bus: MemoryBus,
     upkeep: Option<Upkeep>,
     missed_before: Option<Sequence>,
-    _committed: mpsc::Receiver<Vec<CommittedChange>>,
+    _committed: Committed,
     _directory: TempDir,
 }
 
@@ -32,8 +31,8 @@ pub(super) async fn stage() -> Stage {
     let directory = tempfile::tempdir().unwrap();
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(directory.path()).await.unwrap());
     let bus = MemoryBus::new();
-    let (sink, committed) = mpsc::channel(1024);
-    let (committer, commit_loop) = Committer::new(Arc::clone(&store), 1024, None, sink);
+    let (outbox, committed) = outbox(1024);
+    let (committer, commit_loop) = Committer::new(Arc::clone(&store), 1024, None, outbox);
     tokio::spawn(commit_loop.run());
     Stage {
         leader: Leader {

@@ -3,9 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use testkit::Postgres;
-use tokio::sync::mpsc;
 use writer::{
-    commit::{Committer, QUEUE_MAX, WriteError},
+    commit::{Committer, QUEUE_MAX, WriteError, outbox},
     store::{
         Outcome, Store,
         postgres::{PostgresOptions, PostgresStore},
@@ -138,9 +137,9 @@ async fn behind_a_proxy() -> (Proxy, Committer) {
         ..PostgresOptions::default()
     };
     let store = PostgresStore::connect(&proxy.url(&url), options).await;
-    let (sender, _sink) = mpsc::channel(1);
+    let (outbox, _committed) = outbox(1);
     let (committer, commit_loop) =
-        Committer::new(Arc::new(store.unwrap()), QUEUE_MAX, None, sender);
+        Committer::new(Arc::new(store.unwrap()), QUEUE_MAX, None, outbox);
     tokio::spawn(commit_loop.run());
     (proxy, committer)
 }

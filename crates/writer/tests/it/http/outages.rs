@@ -1,15 +1,22 @@
 //! What clients hear when a write cannot be stored.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    convert::Infallible,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+};
 
-use axum::Router;
+use axum::{Router, body::Body};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use sqlx::{Connection, Executor, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use testkit::eventually;
-use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use writer::{
     access::Access,
-    commit::{CommitLoop, Committer},
+    commit::{CONTENTS_BYTES_MAX, CommitLoop, Committer, outbox},
+    http::CONTENT_BYTES_MAX,
     store::{
         Store,
         sqlite::{DATABASE_FILE, SqliteStore},
@@ -29,8 +36,8 @@ struct Stalled {
 async fn stalled(queue_max: usize) -> Stalled {
     let directory = tempfile::tempdir().unwrap();
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(directory.path()).await.unwrap());
-    let (sink, _published) = mpsc::channel(1);
-    let (committer, commit_loop) = Committer::new(Arc::clone(&store), queue_max, None, sink);
+    let (outbox, _published) = outbox(1);
+    let (committer, commit_loop) = Committer::new(Arc::clone(&store), queue_max, None, outbox);
     let (public, ..) = planes(
         store,
         committer.clone(),
@@ -76,6 +83,41 @@ async fn a_full_queue_is_503() {
 
     let running = tokio::spawn(stalled.commit_loop.run());
     assert_eq!(first.await.unwrap().status(), 201);
+    running.abort();
+}
+
+#[tokio::test]
+async fn contents_that_leave_no_room_are_503_until_some_are_gone() {
+    let stalled = stalled(8).await;
+    let running = tokio::spawn(stalled.commit_loop.run());
+    // All but the last octet of as large a content as there may be, again and again.
+    let most = Bytes::from(vec![b' '; CONTENT_BYTES_MAX]);
+    let mut slow = JoinSet::new();
+    for _ in 0..CONTENTS_BYTES_MAX / CONTENT_BYTES_MAX {
+        let begun = stream::iter([Ok::<_, Infallible>(most.clone())]);
+        let content = Body::from_stream(begun.chain(stream::pending()));
+        let fields = [("content-type", "application/json")];
+        let request = request("PUT", "/v1/things/a", &fields, content);
+        let public = stalled.public.clone();
+        slow.spawn(async move { send(&public, request).await });
+    }
+    let committer = &stalled.committer;
+    let received = async |bytes: usize| {
+        eventually("contents to have come, or gone", async || {
+            (committer.contents_bytes() == bytes).then_some(())
+        })
+        .await;
+    };
+    received(CONTENTS_BYTES_MAX).await;
+
+    check_unavailable(&put(&stalled.public).await, "queue-full");
+    let rejected = committer.counters().rejected.load(Ordering::Relaxed);
+    assert_eq!(rejected, 1);
+
+    slow.shutdown().await;
+    received(0).await;
+    assert_eq!(put(&stalled.public).await.status(), 201);
+    assert_eq!(committer.contents_bytes(), 0, "it is answered");
     running.abort();
 }
 

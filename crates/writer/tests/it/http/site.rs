@@ -15,11 +15,10 @@ use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::sync::mpsc;
 use tower::ServiceExt;
 use writer::{
     access::Access,
-    commit::{CommittedChange, Committer},
+    commit::{Committed, Committer, outbox},
     http::{
         Backend, Inspect, Status,
         internal::{self, Internal},
@@ -35,8 +34,8 @@ pub(super) struct Site {
     pub(super) store: Arc<dyn Store>,
     pub(super) bus: MemoryBus,
     pub(super) inspected: Arc<Inspected>,
-    /// Held so that commits find their sink open.
-    _published: mpsc::Receiver<Vec<CommittedChange>>,
+    /// Held so that commits find their outbox open.
+    _published: Committed,
     _directory: TempDir,
 }
 
@@ -91,8 +90,8 @@ pub(super) async fn site() -> Site {
 pub(super) async fn site_for(access: Access) -> Site {
     let directory = tempfile::tempdir().unwrap();
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(directory.path()).await.unwrap());
-    let (sink, published) = mpsc::channel(1024);
-    let (committer, commit_loop) = Committer::new(Arc::clone(&store), 64, None, sink);
+    let (outbox, published) = outbox(1024);
+    let (committer, commit_loop) = Committer::new(Arc::clone(&store), 64, None, outbox);
     tokio::spawn(commit_loop.run());
     let bus = MemoryBus::new();
     let (public, internal, inspected) = planes(Arc::clone(&store), committer, bus.clone(), access);

@@ -7,9 +7,8 @@ use shared::{
     Change, Delivery, FeedMessage, Link, Representation, Sequence, Slot, Timestamp, Version,
 };
 use testkit::builders::{EPOCH, key, link, slot};
-use tokio::sync::mpsc;
 use writer::{
-    commit::CommittedChange,
+    commit::{CommittedChange, Outbox, outbox},
     publish::{PublishCounters, publish},
 };
 
@@ -70,20 +69,20 @@ async fn next_delivery(feed: &mut bus::Subscription) -> (Slot, shared::Envelope)
 /// A live publisher without a leader: nobody sweeps what it leaves.
 struct Live {
     bus: MemoryBus,
-    sink: mpsc::Sender<Vec<CommittedChange>>,
+    outbox: Outbox,
     counters: Arc<PublishCounters>,
 }
 
 impl Live {
     fn start() -> Self {
         let bus = MemoryBus::new();
-        let (sink, committed) = mpsc::channel(8);
+        let (outbox, committed) = outbox(8);
         let counters = Arc::new(PublishCounters::default());
         let publisher: Arc<dyn Publisher> = Arc::new(bus.clone());
         tokio::spawn(publish(committed, publisher, Arc::clone(&counters)));
         Self {
             bus,
-            sink,
+            outbox,
             counters,
         }
     }
@@ -102,7 +101,7 @@ impl Live {
         self.bus.finish(begin.build, 0).await.unwrap().unwrap();
     }
 
-    async fn commit(&self, slot: Slot) {
+    fn commit(&self, slot: Slot) {
         let change = CommittedChange {
             key: key("a"),
             slot,
@@ -115,7 +114,7 @@ impl Live {
             )]),
             step: telemetry::Span::none(),
         };
-        self.sink.send(vec![change]).await.unwrap();
+        self.outbox.put(vec![change]).unwrap();
     }
 
     async fn check_through(&self, build: u64, sequence: u64) {
@@ -131,12 +130,12 @@ impl Live {
 async fn publishing_goes_on_into_the_new_build() {
     let live = Live::start();
     live.rebuild(1, 0).await;
-    live.commit(slot(1)).await;
+    live.commit(slot(1));
     until_counted("the first is published", &live.counters.published, 1).await;
     live.check_through(1, 1).await;
 
     live.rebuild(2, 1).await;
-    live.commit(slot(2)).await;
+    live.commit(slot(2));
 
     until_counted("the second is published", &live.counters.published, 2).await;
     live.check_through(2, 2).await;
@@ -147,19 +146,19 @@ async fn publishing_goes_on_into_the_new_build() {
 #[tokio::test]
 async fn publishing_goes_on_after_an_outage() {
     let live = Live::start();
-    live.commit(slot(1)).await;
+    live.commit(slot(1));
     until_counted("an empty bus takes nothing", &live.counters.abandoned, 1).await;
     live.rebuild(1, 1).await;
     live.bus.go_away();
-    live.commit(slot(2)).await;
+    live.commit(slot(2));
     until_counted("an absent bus takes nothing", &live.counters.abandoned, 2).await;
     live.bus.come_back();
 
-    live.commit(slot(3)).await;
+    live.commit(slot(3));
     until_counted("the third is published", &live.counters.published, 1).await;
     // It waits for the second, which a leader would sweep.
     live.check_through(1, 1).await;
-    live.commit(slot(2)).await;
+    live.commit(slot(2));
     until_counted("the second is published", &live.counters.published, 2).await;
     live.check_through(1, 3).await;
 }
@@ -170,9 +169,9 @@ async fn change_of_another_history_is_refused_and_counted() {
     live.rebuild(1, 0).await;
     let mut strange = slot(1);
     strange.prev_link = Link(99);
-    live.commit(strange).await;
+    live.commit(strange);
     until_counted("it is refused", &live.counters.refused, 1).await;
     live.check_through(1, 0).await;
-    live.commit(slot(1)).await;
+    live.commit(slot(1));
     until_counted("the right one is published", &live.counters.published, 1).await;
 }

@@ -11,7 +11,7 @@ use testkit::eventually;
 use tokio::sync::mpsc;
 use writer::{
     access::Access,
-    commit::{CommitLoop, CommittedChange, Committer},
+    commit::{CommitLoop, Committed, Committer, outbox},
     http::IMPORTS_MAX,
     store::{
         Mutation, Precondition, Store,
@@ -32,15 +32,15 @@ struct Stalled {
     store: Arc<dyn Store>,
     committer: Committer,
     commit_loop: CommitLoop,
-    _published: mpsc::Receiver<Vec<CommittedChange>>,
+    _published: Committed,
     directory: TempDir,
 }
 
 async fn stalled(queue_max: usize) -> Stalled {
     let directory = tempfile::tempdir().unwrap();
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(directory.path()).await.unwrap());
-    let (sink, published) = mpsc::channel(64);
-    let (committer, commit_loop) = Committer::new(Arc::clone(&store), queue_max, None, sink);
+    let (outbox, published) = outbox(64);
+    let (committer, commit_loop) = Committer::new(Arc::clone(&store), queue_max, None, outbox);
     let (public, ..) = planes(
         Arc::clone(&store),
         committer.clone(),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use shared::{Change, ContentCoding, Representation, Sequence, Version};
-use writer::store::Store;
+use writer::{commit::OUTBOX_BYTES_MAX, store::Store};
 
 use super::{OPTIONS, Options, bench, count, queue};
 use crate::store::fixture::{delete, foreign, key, put, tip};
@@ -24,7 +24,7 @@ async fn committed_changes_are_handed_on_with_their_representations() {
     let write = bench.committer.write(delete("a"), Vec::new());
     let deleted = *write.await.unwrap().committed().unwrap();
 
-    let first = bench.sink.recv().await.unwrap();
+    let first = bench.committed.next().await.unwrap().changes;
     assert_eq!(first.len(), 1);
     assert_eq!(first[0].key, key("a"));
     assert_eq!(first[0].slot, created.slot);
@@ -33,7 +33,7 @@ async fn committed_changes_are_handed_on_with_their_representations() {
     assert_eq!(first[0].expires_at, None);
     assert_eq!(first[0].change, Change::Put(vec![identity]));
     // The write without a change handed nothing on.
-    let second = bench.sink.recv().await.unwrap();
+    let second = bench.committed.next().await.unwrap().changes;
     assert_eq!(second.len(), 1);
     assert_eq!(second[0].slot, deleted.slot);
     assert_eq!(second[0].change, Change::Delete);
@@ -49,16 +49,16 @@ async fn changes_of_a_batch_come_together_in_order() {
 
     tokio::spawn(bench.commit_loop.run());
 
-    let changes = bench.sink.recv().await.unwrap();
+    let changes = bench.committed.next().await.unwrap().changes;
     let sequences = changes.iter().map(|change| change.slot.position.sequence);
     let expected = [1, 2, 3, 4, 5].map(Sequence);
     assert_eq!(sequences.collect::<Vec<_>>(), expected);
 }
 
 #[tokio::test]
-async fn full_sink_loses_changes_but_never_blocks_commits() {
+async fn full_outbox_loses_changes_but_never_blocks_commits() {
     let options = Options {
-        sink_max: 1,
+        batches_max: 1,
         ..OPTIONS
     };
     let bench = bench(options).await;
@@ -68,11 +68,32 @@ async fn full_sink_loses_changes_but_never_blocks_commits() {
         write.await.unwrap();
     }
     assert_eq!(count(&bench.committer.counters().dropped), 3);
-    drop(bench.sink);
+    drop(bench.committed);
     let write = bench.committer.write(put("4", "{}"), Vec::new());
     write.await.unwrap();
     assert_eq!(count(&bench.committer.counters().dropped), 4);
     assert_eq!(bench.store.count().await.unwrap(), 5);
+}
+
+#[tokio::test]
+async fn outbox_full_of_octets_loses_changes_until_some_are_published() {
+    let mut bench = bench(OPTIONS).await;
+    tokio::spawn(bench.commit_loop.run());
+    let half = Bytes::from(vec![b'x'; OUTBOX_BYTES_MAX / 2]);
+    let half = Representation::of(ContentCoding::Identity, half);
+    let write = async |id: &str| {
+        let write = bench.committer.write(put(id, "{}"), vec![half.clone()]);
+        write.await.unwrap();
+        count(&bench.committer.counters().dropped)
+    };
+    assert_eq!(write("a").await, 0);
+    assert_eq!(write("b").await, 0);
+    assert_eq!(write("c").await, 1);
+
+    drop(bench.committed.next().await);
+
+    assert_eq!(write("d").await, 1);
+    assert_eq!(write("e").await, 2);
 }
 
 #[tokio::test]
