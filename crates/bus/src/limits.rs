@@ -31,7 +31,8 @@ pub const BUCKETS_MAX: u32 = 65_536;
 /// Upper bound on the registered readers that are listed. Of more, any may be left out.
 pub const READERS_MAX: usize = 4096;
 
-/// Upper bound on a reader's status, in octets. Larger ones are refused.
-pub const STATUS_BYTES_MAX: usize = 64 * 1024;
+/// Upper bound on a reader's status, in octets: several times what it has. Larger ones are refused,
+/// and not listed; so those of [`READERS_MAX`] have 16 MiB at most.
+pub const STATUS_BYTES_MAX: usize = 4 * 1024;
 
 const _: () = assert!(LOG_SEGMENT_SLOTS >= ADVANCE_MAX);

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{RedisBus, deadline::OPERATION_TIMEOUT};
-use crate::{BusError, Registration, limits::READERS_MAX};
+use crate::{
+    BusError, Registration,
+    limits::{READERS_MAX, STATUS_BYTES_MAX},
+};
 
 /// Keys that one step looks at, and statuses that one step reads.
 const STEP: usize = 512;
@@ -27,8 +30,12 @@ impl RedisBus {
                 let mut get = redis::cmd("MGET");
                 get.arg(&found);
                 let statuses: Vec<Option<String>> = self.read(get).await?;
+                let is_within = |status: &String| status.len() <= STATUS_BYTES_MAX;
                 let named = found.into_iter().zip(statuses);
-                readers.extend(named.filter_map(|(key, status)| Some((key, status?))));
+                readers.extend(named.filter_map(|(key, status)| {
+                    let status = status.filter(is_within)?;
+                    Some((key, status))
+                }));
             }
             if next == 0 || readers.len() >= READERS_MAX {
                 break;

@@ -1,6 +1,9 @@
 //! What lies in Redis, under which names, and what is cleared away.
 
-use bus::{Begin, Build, Publication, limits::LOG_SEGMENT_SLOTS};
+use bus::{
+    Begin, Build, Publication, Registration,
+    limits::{LOG_SEGMENT_SLOTS, STATUS_BYTES_MAX},
+};
 use shared::{Link, Slot};
 use testkit::{builders::slot, redis::RedisServer};
 
@@ -104,4 +107,27 @@ async fn rebuild_drops_the_keys_of_all_other_builds_in_its_namespace() {
 async fn fewest_and_most_buckets_are_usable() {
     let server = RedisServer::start().await;
     rebuild::fewest_and_most_buckets_are_usable(open(&server)).await;
+}
+
+#[tokio::test]
+async fn statuses_beyond_the_limit_are_not_listed() {
+    let server = RedisServer::start().await;
+    let bus = open(&server);
+    let largest = "1".repeat(STATUS_BYTES_MAX);
+    let registered = bus.follower.register("a", &largest).await;
+    registered.expect("Redis answers");
+    // Whoever may register may write more than what we would.
+    let () = server
+        .command(&[
+            "SET",
+            "{pressrun}:reader:b",
+            &"1".repeat(STATUS_BYTES_MAX + 1),
+        ])
+        .await;
+
+    let readers = bus.publisher.readers().await.expect("Redis answers");
+
+    let reader = "a".to_owned();
+    let status = largest;
+    assert_eq!(readers, [Registration { reader, status }]);
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use bus::{Publisher, Registration};
+use bus::{Publisher, Registration, limits::READERS_MAX};
 use reqwest::Url;
 use serde::Deserialize;
 use tokio::time::{Instant, timeout};
@@ -64,10 +64,12 @@ impl Readers {
         }
     }
 
-    /// Those without an address others can use are passed over.
+    /// Those without an address others can use are passed over, and so are new ones where there are
+    /// [`READERS_MAX`] already: of a fleet whose processes begin and end all the time.
     pub(super) fn take(&mut self, registered: Vec<Registration>, now: Instant) {
         for one in registered {
-            if let Some(url) = admin_url(&one.status) {
+            let has_room = self.known.len() < READERS_MAX || self.known.contains_key(&one.reader);
+            if has_room && let Some(url) = admin_url(&one.status) {
                 let known = Known {
                     url,
                     registered_at: now,

@@ -1,6 +1,6 @@
 //! What the auditor makes of answers, whom it asks and where, and how often.
 
-use bus::Registration;
+use bus::{Registration, limits::READERS_MAX};
 use bytes::Bytes;
 use shared::{
     Epoch, Link, Slot, Timestamp, Version,
@@ -142,6 +142,30 @@ async fn a_reader_that_no_longer_registers_is_asked_for_a_minute() {
     assert_eq!(names(&readers), ["a", "b"]);
     readers.take(registered(&["a"]), began + Duration::from_mins(1));
     assert_eq!(names(&readers), ["a"]);
+}
+
+#[tokio::test]
+async fn readers_that_come_and_go_are_as_many_as_are_listed_at_most() {
+    let registered = |process: &str| {
+        let one = |number| Registration {
+            reader: format!("{process}-{number}"),
+            status: format!(r#"{{"admin_url": "http://{process}-{number}:9181"}}"#),
+        };
+        (0..READERS_MAX).map(one).collect::<Vec<_>>()
+    };
+    let mut readers = Readers::default();
+    let began = Instant::now();
+    readers.take(registered("first"), began);
+    let next = began + Duration::from_secs(5);
+    readers.take(registered("second"), next);
+    assert_eq!(readers.len(), READERS_MAX);
+    assert!(readers.all().all(|(id, _url)| id.starts_with("first")));
+
+    // Room is made by those that have not registered for a minute.
+    let later = began + Duration::from_mins(1);
+    readers.take(Vec::new(), later);
+    readers.take(registered("second"), later);
+    assert!(readers.all().all(|(id, _url)| id.starts_with("second")));
 }
 
 #[test]
