@@ -246,7 +246,7 @@ impl Driver {
 fn note_failure(told: Result<(), BusError>) {
     if let Err(error) = told {
         debug!(
-            error = &error as &dyn std::error::Error,
+            error = %telemetry::chain(&error),
             "could not tell the bus"
         );
     }

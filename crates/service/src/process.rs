@@ -34,7 +34,7 @@ where
     };
     let outcome = run_work(process, work);
     if let Err(error) = &outcome {
-        error!(error = &**error as &dyn Error, "{program} ends");
+        error!(error = %telemetry::chain(&**error), "{program} ends");
     } else {
         info!("{program} ends");
     }
@@ -82,17 +82,11 @@ fn telemetry_config(program: &str, instance: String, process: &Process) -> telem
 
 /// There is no log to write to yet.
 fn refuse(error: &telemetry::InitError) -> ExitCode {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text = format!("{text}: {next}");
-        cause = next.source();
-    }
-    config::ConfigExit::usage(text).report()
+    config::ConfigExit::usage(telemetry::chain(error).to_string()).report()
 }
 
 fn flush(telemetry: Telemetry) {
     if let Err(error) = telemetry.shutdown() {
-        warn!(error = &error as &dyn Error, "traces lost");
+        warn!(error = %telemetry::chain(&error), "traces lost");
     }
 }

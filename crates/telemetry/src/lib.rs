@@ -8,6 +8,7 @@
 //! Traces leave through a thread of their own with a blocking HTTP client: exporters that share
 //! the runtime of the work they describe can wait for each other for ever.
 
+mod chain;
 mod context;
 mod export;
 mod head;
@@ -15,14 +16,17 @@ mod init;
 mod installed;
 mod lines;
 pub mod metrics;
+mod throttle;
 pub mod trace;
 
 #[cfg(test)]
 mod tests;
 
+pub use chain::{Chain, chain};
 pub use context::{TRACEPARENT_BYTES, TraceParent};
 pub use export::ExportError;
 pub use head::{Countdown, Head, Origin};
 pub use init::{Config, FLUSH_TIMEOUT, InitError, LogFormat, ShutdownError, Telemetry, init};
 pub use metrics::Metrics;
+pub use throttle::Throttle;
 pub use trace::{Kind, Span};

@@ -1,11 +1,13 @@
 //! Logs, traces and metrics as others see them.
 
+mod chain;
 mod collector;
 mod context;
 mod export;
 mod head;
 mod logs;
 mod metrics;
+mod throttle;
 
 use crate::{Config, LogFormat};
 

@@ -241,7 +241,7 @@ async fn wait_for_store(
             Err(error @ StoreError::Unavailable { .. }) => {
                 let retry_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
                 warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = %telemetry::chain(&error),
                     retry_ms, "waiting for the database"
                 );
                 sleep(pause).await;

@@ -6,6 +6,7 @@
 
 mod contents;
 mod counters;
+mod failures;
 mod gathering;
 mod outbox;
 mod queue;
@@ -14,6 +15,7 @@ mod steps;
 
 pub use contents::{CONTENTS_BYTES_MAX, ContentRoom};
 pub use counters::CommitCounters;
+pub(crate) use failures::FAILURES_INTERVAL;
 pub use outbox::{Committed, CommittedBatch, OUTBOX_BYTES_MAX, Outbox, OutboxLevel, outbox};
 pub use run::CommitLoop;
 

@@ -148,7 +148,7 @@ async fn known_tip(bus: &dyn Publisher) -> Option<Tip> {
         Ok(Ok(meta)) => meta.as_ref().map(tip_of),
         Ok(Err(error)) => {
             warn!(
-                error = &error as &dyn std::error::Error,
+                error = %telemetry::chain(&error),
                 "the bus is away: the database's history is taken as it is"
             );
             None

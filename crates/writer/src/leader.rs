@@ -106,7 +106,7 @@ impl Leader {
                 Ok(None) => {}
                 Err(error) => {
                     warn!(
-                        error = &error as &dyn std::error::Error,
+                        error = %telemetry::chain(&error),
                         "cannot stand for leader"
                     );
                 }
@@ -132,7 +132,7 @@ impl Leader {
         self.counters.leads.store(false, Ordering::Relaxed);
         warn!(
             term,
-            error = &end as &dyn std::error::Error,
+            error = %telemetry::chain(&end),
             "no longer leading"
         );
         end
@@ -159,7 +159,7 @@ impl Leader {
 
     fn fail_round(&self, error: &RoundError) {
         self.counters.rounds_failed.fetch_add(1, Ordering::Relaxed);
-        warn!(error = error as &dyn std::error::Error, "round failed");
+        warn!(error = %telemetry::chain(error), "round failed");
     }
 
     /// Comes before all else in a reign.
@@ -233,7 +233,7 @@ impl Leader {
         match self.upkeep(term, meta, tip, upkeep).await {
             Err(incurable @ RoundError::Incurable(_)) => {
                 warn!(
-                    error = &incurable as &dyn std::error::Error,
+                    error = %telemetry::chain(&incurable),
                     "only a rebuild helps"
                 );
                 self.rebuild_logged(term).await

@@ -2,14 +2,17 @@
 //!
 //! It is allowed to fail: what it does not bring to the bus, the leader's sweep does.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use bus::{Build, BusError, Publication, PublishOutcome, Publisher, Refusal};
 use shared::{Envelope, Extension, Position, codec};
-use telemetry::{Kind, Span, metrics::DurationHistogram};
+use telemetry::{Kind, Span, Throttle, metrics::DurationHistogram};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -17,6 +20,9 @@ use crate::commit::{BATCH_BYTES_MAX, Committed, CommittedChange};
 
 /// Changes published by one call, but for those of its last batch.
 const CHANGES_MAX: usize = 512;
+
+/// Between two lines about refused changes, at least. Metrics count each.
+const REFUSALS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What became of this process' own changes.
 #[derive(Debug, Default)]
@@ -41,6 +47,7 @@ pub async fn publish(
         bus,
         counters,
         build: None,
+        refusals: Throttle::new(REFUSALS_INTERVAL),
     };
     while let Some(mut batch) = committed.next().await {
         while batch.changes.len() < CHANGES_MAX
@@ -58,6 +65,8 @@ struct Live {
     counters: Arc<PublishCounters>,
     /// The build that the bus last accepted changes into.
     build: Option<Build>,
+    /// Changes that the bus refuses: all of them, where its history is another.
+    refusals: Throttle,
 }
 
 /// The steps of traced changes that are being published.
@@ -77,7 +86,7 @@ impl Live {
         let begun = Instant::now();
         if let Err(error) = self.try_publish(publications, &steps).await {
             self.build = None;
-            debug!(error = &error as &dyn std::error::Error, "not published");
+            debug!(error = %telemetry::chain(&error), "not published");
             count(&self.counters.abandoned, changes.len());
             for (_position, step) in &steps {
                 note_failure(step, "unavailable");
@@ -149,7 +158,10 @@ impl Live {
                     again.push(publication);
                 }
                 PublishOutcome::Refused(refusal) => {
-                    warn!(?refusal, position = %publication.slot.position, "publication refused");
+                    if let Some(unlogged) = self.refusals.admit(std::time::Instant::now()) {
+                        let position = publication.slot.position;
+                        warn!(?refusal, %position, unlogged, "publication refused");
+                    }
                     count(&self.counters.refused, 1);
                     note_failure(step_of(&publication, steps), "refused");
                 }
@@ -209,7 +221,7 @@ fn publication(change: &CommittedChange, step: &Span) -> Option<Publication> {
             traced,
         }),
         Err(error) => {
-            warn!(error = &error as &dyn std::error::Error, key = %change.key, "cannot be encoded");
+            warn!(error = %telemetry::chain(&error), key = %change.key, "cannot be encoded");
             None
         }
     }

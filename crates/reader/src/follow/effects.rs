@@ -95,7 +95,7 @@ impl Driver {
                 match bus.replay(after).await {
                     Ok(page) => Input::Replayed(attempt, page),
                     Err(error) => {
-                        debug!(error = &error as &dyn std::error::Error, "replay failed");
+                        debug!(error = %telemetry::chain(&error), "replay failed");
                         Input::ReplayFailed(attempt)
                     }
                 }

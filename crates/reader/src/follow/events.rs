@@ -42,7 +42,7 @@ impl Driver {
             }
             Err(error) => {
                 warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = %telemetry::chain(&error),
                     "no subscription to the feed"
                 );
                 self.step(Input::Disconnected);

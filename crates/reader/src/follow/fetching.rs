@@ -242,7 +242,7 @@ impl Driver {
 
 async fn ask_bus(bus: &dyn Follower, key: &ResourceKey) -> Option<Told> {
     let told = bus.lookup(key).await;
-    told.inspect_err(|error| debug!(error = error as &dyn std::error::Error, "a look-up failed"))
+    told.inspect_err(|error| debug!(error = %telemetry::chain(error), "a look-up failed"))
         .ok()
         .map(Told::Bus)
 }
@@ -251,7 +251,7 @@ async fn ask_writer(writer: &WriterSource, key: &ResourceKey, after: Tip) -> Opt
     let told = writer.find(key, after).await;
     told.inspect_err(|error| {
         debug!(
-            error = error as &dyn std::error::Error,
+            error = %telemetry::chain(error),
             "a writer does not tell of a document"
         );
     })

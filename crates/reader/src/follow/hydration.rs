@@ -26,7 +26,7 @@ pub(super) async fn hydrate(
     let last = match read(&*bus, attempt, &inputs).await {
         Ok(last) => last,
         Err(error) => {
-            warn!(error = &error as &dyn std::error::Error, "hydration failed");
+            warn!(error = %telemetry::chain(&error), "hydration failed");
             Input::SnapshotFailed(attempt, SnapshotFailure::Unavailable)
         }
     };

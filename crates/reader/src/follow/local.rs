@@ -107,7 +107,7 @@ impl Driver {
                     LocalCounters::count(&keeping.counters.refused);
                     error!(
                         directory = %keeping.config.directory.display(),
-                        error = &refused as &dyn std::error::Error,
+                        error = %telemetry::chain(&refused),
                         "the local snapshot is ignored"
                     );
                     Input::LocalFailed(attempt)
@@ -152,7 +152,7 @@ impl Driver {
                 self.keeper.position = None;
                 warn!(
                     directory = %keeping.config.directory.display(),
-                    error = &failure as &dyn std::error::Error,
+                    error = %telemetry::chain(&failure),
                     "the local snapshot could not be written; the one before stays"
                 );
             }
@@ -220,7 +220,7 @@ fn on_a_thread(work: impl FnOnce() + Send + 'static) {
     if let Err(error) = thread.spawn(work) {
         // Whoever waits for its word hears that nobody will say it.
         error!(
-            error = &error as &dyn std::error::Error,
+            error = %telemetry::chain(&error),
             "no thread for the local snapshot"
         );
     }

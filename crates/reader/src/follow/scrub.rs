@@ -43,7 +43,7 @@ pub(super) async fn scrub(
             reader: Some(reader),
         },
         Err(error) => {
-            debug!(error = &error as &dyn std::error::Error, "a scrub failed");
+            debug!(error = %telemetry::chain(&error), "a scrub failed");
             Outcome {
                 input: failed,
                 reader: None,

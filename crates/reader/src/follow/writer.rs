@@ -90,14 +90,14 @@ impl WriterSource {
                 Ok(()) => Input::PollEnd(attempt),
                 Err(error) => {
                     self.turn_away();
-                    debug!(error = &error as &dyn std::error::Error, "a poll was cut");
+                    debug!(error = %telemetry::chain(&error), "a poll was cut");
                     Input::PollFailed(attempt)
                 }
             },
             Ok(Answer::Refused(head)) => Input::PollRefused(attempt, head),
             Err(error) => {
                 debug!(
-                    error = &error as &dyn std::error::Error,
+                    error = %telemetry::chain(&error),
                     "no writer answers a poll"
                 );
                 Input::PollFailed(attempt)
@@ -118,7 +118,7 @@ impl WriterSource {
             Err(error) => {
                 self.turn_away();
                 warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = %telemetry::chain(&error),
                     "hydration from a writer failed"
                 );
                 let failure = match error {
@@ -160,7 +160,7 @@ impl WriterSource {
                 Err(error) => {
                     debug!(
                         writer = %writers[index],
-                        error = &error as &dyn std::error::Error,
+                        error = %telemetry::chain(&error),
                         "a writer does not answer"
                     );
                     failed = error;

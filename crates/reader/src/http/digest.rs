@@ -85,7 +85,7 @@ async fn answer(State(digesting): State<Digesting>, uri: Uri) -> Response {
     match text {
         Ok(text) => unstored("text/plain; charset=utf-8", text),
         Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "no digest");
+            tracing::error!(error = %telemetry::chain(&error), "no digest");
             Problem::new(Kind::Internal, "making the digest met a defect").into_response()
         }
     }

@@ -5,7 +5,10 @@ use std::{iter::zip, sync::Arc};
 use shared::Change;
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{CommitCounters, CommittedChange, Outbox, Shared, WriteError, queue::Queued, steps};
+use super::{
+    CommitCounters, CommittedChange, Outbox, Shared, WriteError, failures::Failures, queue::Queued,
+    steps,
+};
 use crate::store::{Action, Batch, Mutation, Outcome, Store, StoreError};
 
 /// The way back to a caller.
@@ -19,6 +22,7 @@ pub struct CommitLoop {
     shared: Arc<Shared>,
     store: Arc<dyn Store>,
     outbox: Outbox,
+    failures: Failures,
 }
 
 impl CommitLoop {
@@ -27,6 +31,7 @@ impl CommitLoop {
             shared,
             store,
             outbox,
+            failures: Failures::default(),
         }
     }
 
@@ -76,6 +81,7 @@ impl CommitLoop {
     }
 
     fn succeed(&self, part: Vec<Queued>, batch: Batch) {
+        self.failures.note_success();
         let counters = &self.shared.counters;
         CommitCounters::add(&counters.batches, 1);
         CommitCounters::add(&counters.mutations, part.len());
@@ -115,7 +121,7 @@ impl CommitLoop {
         }
     }
 
-    /// Logged here, once for all that wait: none of them can know more.
+    /// Logged here, at most once for all that wait: none of them can know more.
     fn fail(&self, part: Vec<Queued>, error: &StoreError) {
         let counters = &self.shared.counters;
         let (counter, answer, how) = match error {
@@ -131,14 +137,7 @@ impl CommitLoop {
             }
         };
         CommitCounters::add(counter, part.len());
-        steps::first(&part).within(|| {
-            tracing::error!(
-                error = %error,
-                cause = std::error::Error::source(error).map(tracing::field::display),
-                mutations = part.len(),
-                "a batch was not committed"
-            );
-        });
+        steps::first(&part).within(|| self.failures.note(error, part.len()));
         steps::fail(&part, how);
         for queued in part {
             answer_if_awaited(queued.answer.send(Err(answer)));

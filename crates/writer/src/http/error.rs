@@ -1,13 +1,21 @@
 //! Everything that can go wrong while answering, as a problem.
 
-use std::error::Error;
+use std::time::Instant;
 
 use axum::response::{IntoResponse, Response};
 use service::{Kind, Problem};
+use telemetry::Throttle;
 
-use crate::{commit::WriteError, document::BodyError, store::StoreError};
+use crate::{
+    commit::{FAILURES_INTERVAL, WriteError},
+    document::BodyError,
+    store::StoreError,
+};
 
-/// Why a request is not answered as it hoped. What becomes a 5xx is logged once.
+/// Reads that failed: each of them while the database is away.
+static FAILED_READS: Throttle = Throttle::new(FAILURES_INTERVAL);
+
+/// Why a request is not answered as it hoped. What becomes a 5xx is logged, of many alike some.
 #[derive(Debug)]
 pub(super) enum HttpError {
     /// The client's doing mostly. Logged here if it is not.
@@ -68,11 +76,9 @@ impl IntoResponse for HttpError {
 }
 
 fn store_problem(error: &StoreError) -> Problem {
-    tracing::error!(
-        error = %error,
-        cause = error.source().map(tracing::field::display),
-        "a read failed"
-    );
+    if let Some(unlogged) = FAILED_READS.admit(Instant::now()) {
+        tracing::error!(error = %telemetry::chain(error), unlogged, "a read failed");
+    }
     match error {
         StoreError::Unavailable { .. } => Problem::new(
             Kind::StoreUnavailable,

@@ -33,7 +33,7 @@ impl Leader {
         loop {
             if let Err(error) = self.look_for_readers_ahead().await {
                 debug!(
-                    error = &error as &dyn std::error::Error,
+                    error = %telemetry::chain(&error),
                     "who is ahead is not known"
                 );
             }

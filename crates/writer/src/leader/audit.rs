@@ -128,7 +128,7 @@ impl Audit {
                     auditor.ask_all(&Arc::new(sample), &readers, &mut asking);
                 }
                 Err(error) => {
-                    debug!(error = &error as &dyn std::error::Error, "nothing sampled");
+                    debug!(error = %telemetry::chain(&error), "nothing sampled");
                 }
             }
         }

@@ -66,7 +66,7 @@ pub(super) async fn beat(
             }
             Ok(Err(error)) => {
                 debug!(
-                    error = &error as &dyn std::error::Error,
+                    error = %telemetry::chain(&error),
                     "heartbeat not sent"
                 );
                 counters.heartbeats_failed.fetch_add(1, Ordering::Relaxed)

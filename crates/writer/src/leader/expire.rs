@@ -28,7 +28,7 @@ impl Leader {
         loop {
             let deleted = self.expire_some().await.unwrap_or_else(|error| {
                 warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = %telemetry::chain(&error),
                     "cannot look for expired documents"
                 );
                 0

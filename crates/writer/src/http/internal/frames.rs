@@ -47,8 +47,7 @@ pub(super) fn answer(
     let logged = frames.inspect(|frame| {
         if let Err(error) = frame {
             tracing::warn!(
-                error = %error,
-                cause = std::error::Error::source(error).map(tracing::field::display),
+                error = %telemetry::chain(error),
                 "a stream to a reader was cut"
             );
         }
