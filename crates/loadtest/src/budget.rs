@@ -21,8 +21,8 @@ use crate::{
     say,
     stand::{Launcher, Node, posts, source::Source},
 };
-use client::Client;
-use limits::{Costs, Limits};
+use client::{Client, Shape};
+use limits::{Costs, Counted, Limits};
 
 /// How many posts the reader holds. One of them is asked for.
 const DOCUMENTS: u64 = 1000;
@@ -49,19 +49,32 @@ pub(crate) async fn hold(config: &Config, file: &Path) -> Result<(), BoxError> {
     let launcher = Launcher::new(&config.binaries)?;
     let redis = RedisServer::start().await;
     let mut source = Source::start(&redis.url(), DOCUMENTS, None).await?;
-    let (instructions, allocations) = executed(&launcher, &redis.url(), &[]).await?;
-    let (traced, _) = executed(&launcher, &redis.url(), TRACES_ON).await?;
-    let (system_calls, waits) = asked_of_kernel(&launcher, &redis.url()).await?;
+    let url = redis.url();
+    let counted = Counted {
+        hot_get: costs(&launcher, &url, &[], Shape::Bare).await?,
+        gateway_get: costs(&launcher, &url, TRACES_ON, Shape::Gateway).await?,
+    };
+    let (traced, _) = executed(&launcher, &url, TRACES_ON, Shape::Bare).await?;
     source.check()?;
-    let costs = Costs {
+    say(&limits.table(&counted));
+    limits.check(&counted)?;
+    check_traces(counted.hot_get.instructions, traced)
+}
+
+async fn costs(
+    launcher: &Launcher,
+    redis: &str,
+    options: &[&str],
+    shape: Shape,
+) -> Result<Costs, BoxError> {
+    let (instructions, allocations) = executed(launcher, redis, options, shape).await?;
+    let (system_calls, waits) = asked_of_kernel(launcher, redis, options, shape).await?;
+    Ok(Costs {
         instructions,
         allocations,
         system_calls,
         waits,
-    };
-    say(&limits.table(&costs));
-    limits.check(&costs)?;
-    check_traces(instructions, traced)
+    })
 }
 
 /// # Errors
@@ -84,13 +97,14 @@ async fn executed(
     launcher: &Launcher,
     redis: &str,
     options: &[&str],
+    shape: Shape,
 ) -> Result<(f64, f64), BoxError> {
     let out = launcher.directory().join("callgrind");
     let reader = launcher
         .reader(&callgrind::command(&out)?, redis, options)
         .await?;
     let pid = reader.pid()?;
-    let client = ask(&reader).await?;
+    let client = ask(&reader, shape).await?;
     let lane = lane::find(pid)?;
     let started = callgrind::dump(pid, &out)?;
     if started.allocations() == 0 {
@@ -102,7 +116,7 @@ async fn executed(
     let second = callgrind::dump(pid, &out)?.thread(lane.nth)?;
     let requests = Client::requests(ROUNDS);
     say(&format!(
-        "instructions of {requests} requests: {}, then {}",
+        "instructions of {requests} requests, {shape:?}: {}, then {}",
         first.instructions, second.instructions
     ));
     // What happens once a second is in one count or the other; the lower one has less of it.
@@ -120,23 +134,30 @@ async fn executed(
 }
 
 /// System calls but those that wait for many connections at once, and those, for each request.
-async fn asked_of_kernel(launcher: &Launcher, redis: &str) -> Result<(f64, f64), BoxError> {
-    let reader = launcher.reader(&[], redis, &[]).await?;
-    let client = ask(&reader).await?;
+async fn asked_of_kernel(
+    launcher: &Launcher,
+    redis: &str,
+    options: &[&str],
+    shape: Shape,
+) -> Result<(f64, f64), BoxError> {
+    let reader = launcher.reader(&[], redis, options).await?;
+    let client = ask(&reader, shape).await?;
     let trace = strace::attach(reader.pid()?, &launcher.directory().join("strace")).await?;
     client.rounds(ROUNDS).await?;
     let calls = trace.end().await?;
     let requests = Client::requests(ROUNDS);
     let waits = calls.count(strace::is_wait);
     let others = calls.count(|name| !strace::is_wait(name));
-    say(&format!("system calls of {requests} requests: {calls}"));
+    say(&format!(
+        "system calls of {requests} requests, {shape:?}: {calls}"
+    ));
     Ok((per(others, requests), per(waits, requests)))
 }
 
 /// A client that has asked a while: buffers have grown, caches of dates are set.
-async fn ask(reader: &Node) -> Result<Client, BoxError> {
+async fn ask(reader: &Node, shape: Shape) -> Result<Client, BoxError> {
     let target = format!("/post?id={}", posts::id(1));
-    Client::connect(reader.address, &target)?
+    Client::connect(reader.address, &target, shape)?
         .rounds(ROUNDS)
         .await
 }

@@ -1,5 +1,7 @@
 //! A client that asks in the same way each time: 64 connections that are kept, one request on each,
 //! then all answers, and again.
+//!
+//! What each request bears is a matter of [`Shape`].
 
 use std::{
     io::{self, Read, Write},
@@ -17,11 +19,60 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Octets of an answer, at most.
 const ANSWER_BYTES_MAX: usize = 4096;
 
+/// What requests bear beside their target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Host, and nothing else.
+    Bare,
+    /// What APISIX passes on, with `request-id` and `opentelemetry` on: some fields differ each time.
+    /// None asks for a trace.
+    Gateway,
+}
+
+impl Shape {
+    /// A request for `target`, the `nth` of its client.
+    fn request(self, server: SocketAddr, target: &str, nth: u64) -> String {
+        let line = format!("GET {target} HTTP/1.1\r\nHost: {server}\r\n");
+        match self {
+            Self::Bare => format!("{line}\r\n"),
+            Self::Gateway => {
+                // Spread over all digits, as what is drawn at random is.
+                let drawn =
+                    u128::from(nth + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+                let (trace, span) = (drawn, drawn >> 64 | 1);
+                let id = uuid(drawn.rotate_left(32));
+                format!(
+                    "{line}X-Real-IP: 192.0.2.7\r\nX-Forwarded-For: 192.0.2.7\r\n\
+                     X-Forwarded-Proto: http\r\nX-Forwarded-Host: {server}\r\n\
+                     X-Forwarded-Port: 9080\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\
+                     X-Request-Id: {id}\r\ntraceparent: 00-{trace:032x}-{span:016x}-00\r\n\r\n"
+                )
+            }
+        }
+    }
+}
+
+fn uuid(drawn: u128) -> String {
+    let digits = format!("{drawn:032x}");
+    let (head, rest) = digits.split_at(8);
+    format!(
+        "{head}-{}-{}-{}-{}",
+        &rest[..4],
+        &rest[4..8],
+        &rest[8..12],
+        &rest[12..]
+    )
+}
+
 /// Its connections, and what it sends on each.
 #[derive(Debug)]
 pub(super) struct Client {
     connections: Vec<TcpStream>,
-    request: String,
+    server: SocketAddr,
+    target: String,
+    shape: Shape,
+    /// Requests made.
+    made: u64,
     /// Octets of one answer; all are alike.
     answer_len: usize,
 }
@@ -31,7 +82,11 @@ impl Client {
     ///
     /// # Errors
     /// The server does not answer 200 with a Content-Length.
-    pub(super) fn connect(server: SocketAddr, target: &str) -> Result<Self, BoxError> {
+    pub(super) fn connect(
+        server: SocketAddr,
+        target: &str,
+        shape: Shape,
+    ) -> Result<Self, BoxError> {
         let connect = || -> io::Result<TcpStream> {
             let stream = TcpStream::connect(server)?;
             stream.set_nodelay(true)?;
@@ -40,11 +95,14 @@ impl Client {
         };
         let connections = (0..CONNECTIONS).map(|_| connect());
         let mut connections = connections.collect::<io::Result<Vec<_>>>()?;
-        let request = format!("GET {target} HTTP/1.1\r\nHost: {server}\r\n\r\n");
+        let request = shape.request(server, target, 0);
         let answer_len = answer_len(&mut connections[0], &request)?;
         Ok(Self {
             connections,
-            request,
+            server,
+            target: target.to_owned(),
+            shape,
+            made: 1,
             answer_len,
         })
     }
@@ -70,7 +128,9 @@ impl Client {
 
     fn round(&mut self) -> Result<(), BoxError> {
         for stream in &mut self.connections {
-            stream.write_all(self.request.as_bytes())?;
+            let request = self.shape.request(self.server, &self.target, self.made);
+            self.made += 1;
+            stream.write_all(request.as_bytes())?;
         }
         let mut answer = vec![0; self.answer_len];
         for stream in &mut self.connections {

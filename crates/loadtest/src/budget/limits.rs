@@ -10,6 +10,14 @@ use service::process::BoxError;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Limits {
     hot_get: Costs,
+    gateway_get: Costs,
+}
+
+/// What was counted, by the same names.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Counted {
+    pub(crate) hot_get: Costs,
+    pub(crate) gateway_get: Costs,
 }
 
 /// What one request costs, or may cost.
@@ -46,25 +54,31 @@ impl Limits {
     }
 
     /// Costs beside their limits.
-    pub(crate) fn table(&self, costs: &Costs) -> String {
+    pub(crate) fn table(&self, counted: &Counted) -> String {
         let mut rows = vec![
-            "| for each hot GET | counted | budget | |".to_owned(),
-            "| --- | ---: | ---: | --- |".to_owned(),
+            "| for each | | counted | budget | |".to_owned(),
+            "| --- | --- | ---: | ---: | --- |".to_owned(),
         ];
-        rows.extend(self.compared(costs).map(|(name, cost, limit)| {
-            let verdict = if cost > limit { "**over**" } else { "" };
-            format!("| {name} | {cost:.2} | {limit:.2} | {verdict} |")
+        rows.extend(self.compared(counted).map(|one| {
+            let Compared {
+                of,
+                name,
+                cost,
+                limit,
+            } = one;
+            let verdict = if one.is_over() { "**over**" } else { "" };
+            format!("| {of} | {name} | {cost:.2} | {limit:.2} | {verdict} |")
         }));
         rows.join("\n")
     }
 
     /// # Errors
     /// Something costs more than its limit.
-    pub(crate) fn check(&self, costs: &Costs) -> Result<(), BoxError> {
-        let over: Vec<&str> = self
-            .compared(costs)
-            .filter(|(_, cost, limit)| cost > limit)
-            .map(|(name, ..)| name)
+    pub(crate) fn check(&self, counted: &Counted) -> Result<(), BoxError> {
+        let over: Vec<String> = self
+            .compared(counted)
+            .filter(Compared::is_over)
+            .map(|one| format!("{} of a {}", one.name, one.of))
             .collect();
         if over.is_empty() {
             Ok(())
@@ -73,10 +87,34 @@ impl Limits {
         }
     }
 
-    fn compared(&self, costs: &Costs) -> impl Iterator<Item = (&'static str, f64, f64)> {
-        let limits = self.hot_get.named();
-        let pairs = costs.named().into_iter().zip(limits);
-        pairs.map(|((name, cost), (_, limit))| (name, cost, limit))
+    fn compared(&self, counted: &Counted) -> impl Iterator<Item = Compared> {
+        let requests = [
+            ("hot GET", counted.hot_get, self.hot_get),
+            ("gateway's GET", counted.gateway_get, self.gateway_get),
+        ];
+        requests.into_iter().flat_map(|(of, costs, limits)| {
+            let pairs = costs.named().into_iter().zip(limits.named());
+            pairs.map(move |((name, cost), (_, limit))| Compared {
+                of,
+                name,
+                cost,
+                limit,
+            })
+        })
+    }
+}
+
+/// One cost beside its limit.
+struct Compared {
+    of: &'static str,
+    name: &'static str,
+    cost: f64,
+    limit: f64,
+}
+
+impl Compared {
+    fn is_over(&self) -> bool {
+        self.cost > self.limit
     }
 }
 

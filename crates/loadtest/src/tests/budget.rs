@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::budget::{
     callgrind,
-    limits::{Costs, Limits},
+    limits::{Costs, Counted, Limits},
     strace,
 };
 
@@ -32,9 +32,9 @@ fn strace_tells_calls_by_name() {
 fn a_cost_above_its_budget_fails() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("budget.toml");
-    let text =
-        "[hot_get]\ninstructions = 100.0\nallocations = 0\nsystem_calls = 2.0\nwaits = 1.0\n";
-    fs::write(&file, text).unwrap();
+    let costs = "instructions = 100.0\nallocations = 0\nsystem_calls = 2.0\nwaits = 1.0\n";
+    let text = format!("[hot_get]\n{costs}[gateway_get]\n{costs}");
+    fs::write(&file, &text).unwrap();
     let limits = Limits::read(&file).unwrap();
     let within = Costs {
         instructions: 100.0,
@@ -42,19 +42,26 @@ fn a_cost_above_its_budget_fails() {
         system_calls: 2.0,
         waits: 0.1,
     };
-    assert!(limits.check(&within).is_ok());
+    let both = |hot_get, gateway_get| Counted {
+        hot_get,
+        gateway_get,
+    };
+    assert!(limits.check(&both(within, within)).is_ok());
     let over = Costs {
         instructions: 100.5,
         allocations: 0.1,
         ..within
     };
-    let error = limits.check(&over).unwrap_err().to_string();
-    assert_eq!(error, "over budget: instructions, allocations");
-    assert!(
-        limits
-            .table(&over)
-            .contains("| 100.50 | 100.00 | **over** |")
-    );
+    for (counted, of) in [
+        (both(over, within), "hot GET"),
+        (both(within, over), "gateway's GET"),
+    ] {
+        let error = limits.check(&counted).unwrap_err().to_string();
+        let expected = format!("over budget: instructions of a {of}, allocations of a {of}");
+        assert_eq!(error, expected);
+        let row = format!("| {of} | instructions | 100.50 | 100.00 | **over** |");
+        assert!(limits.table(&counted).contains(&row));
+    }
     fs::write(&file, text.replace("waits", "wait")).unwrap();
     assert!(Limits::read(&file).is_err());
 }
