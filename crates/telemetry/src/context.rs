@@ -45,6 +45,15 @@ impl TraceParent {
         })
     }
 
+    /// Whether a field is one whose trace is recorded. Most that are not cost a look at one octet.
+    pub fn asks(field: &[u8]) -> bool {
+        let last_flags = field.get(TRACEPARENT_BYTES - 1);
+        let may_ask = last_flags.is_some_and(|digit| {
+            matches!(digit, b'1' | b'3' | b'5' | b'7' | b'9' | b'b' | b'd' | b'f')
+        });
+        may_ask && Self::parse(field).is_some_and(Self::is_sampled)
+    }
+
     /// Whether its trace is recorded.
     pub const fn is_sampled(self) -> bool {
         self.is_sampled

@@ -50,7 +50,7 @@ impl Head {
 
     /// Whether a `traceparent` alone asks for a trace. Draws nothing.
     pub fn is_asked_by(self, traceparent: &[u8]) -> bool {
-        self.ratio.is_some() && TraceParent::parse(traceparent).is_some_and(TraceParent::is_sampled)
+        self.ratio.is_some() && TraceParent::asks(traceparent)
     }
 
     /// The same share for whoever cannot afford a random number for each request.

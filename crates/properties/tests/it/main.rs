@@ -1,6 +1,8 @@
 //! The properties over `fuzz/corpus`: inputs made by hand, those that libFuzzer found to go other
-//! ways, and those that broke something once; and imports over lines about the limits, which a corpus
-//! of few octets has few of.
+//! ways, and those that broke something once; imports over lines about the limits, which a corpus of few
+//! octets has few of; and requests whose header sections are nearly alike.
+
+mod alike;
 
 use std::{
     collections::BTreeSet,

@@ -10,7 +10,7 @@ use super::{
     compose::{self, Composer},
     connection::LeftContent,
     line::{self, UsualLine},
-    request::{Fields, Front, front},
+    request::{Fields, Front, Room, front},
     sections::{Place, Sections},
 };
 use crate::{
@@ -190,36 +190,51 @@ impl Answering {
         }) = line
             && let Some((fields, section_len)) = self.sections.known(*place, &octets[len..])
         {
-            if !has_reached(&self.reached, &fields) {
-                return First::Other;
-            }
-            return match self.answers.write((collection, id), false, &fields) {
-                Ok(content) => First::Answered(len + section_len, content),
-                Err(Unknown) => First::Unknown,
-            };
+            let (reached, len) = (&self.reached, len + section_len);
+            return self
+                .answers
+                .answer(reached, (collection, id), false, &fields, len);
         }
-        let (plain, len) = match front(octets) {
+        self.answer_other(octets, line, place)
+    }
+
+    /// Answers a request whose section is not the last one of its connection, octet for octet. Apart
+    /// from the others, which would pay for it.
+    #[inline(never)]
+    fn answer_other(
+        &mut self,
+        octets: &[u8],
+        line: Option<UsualLine<'_>>,
+        place: &mut Place,
+    ) -> First {
+        if let Some(line) = line
+            && let Some(alike) = self.sections.alike(*place, &octets[line.len..])
+            && !self.is_asked_for_trace(alike.traceparent)
+        {
+            let (key, len) = ((line.collection, line.id), line.len + alike.len);
+            let (answers, reached) = (&mut self.answers, &self.reached);
+            return answers.answer_apart(reached, key.into(), false, &alike.fields, len);
+        }
+        let mut room = Room::new();
+        let (plain, len) = match front(octets, &mut room) {
             Front::Plain(plain, len) => (plain, len),
             Front::Partial => return First::Partial,
             Front::Other => return First::Other,
         };
-        if let Some(field) = plain.traceparent
-            && self.head.is_asked_by(field)
-        {
+        if self.is_asked_for_trace(plain.traceparent) {
             return self.answer_traced(octets, &plain, len);
         }
         if let Some(line) = line {
             let section = &octets[line.len..len];
-            self.sections.keep(section, &plain.fields, place);
+            self.sections.keep(section, &plain, place);
         }
-        if !has_reached(&self.reached, &plain.fields) {
-            return First::Other;
-        }
-        let key = (&*plain.key.0, &*plain.key.1);
-        match self.answers.write(key, plain.is_head, &plain.fields) {
-            Ok(content) => First::Answered(len, content),
-            Err(Unknown) => First::Unknown,
-        }
+        let key = (&*plain.key.0, &*plain.key.1).into();
+        let (answers, reached) = (&mut self.answers, &self.reached);
+        answers.answer_apart(reached, key, plain.is_head, &plain.fields, len)
+    }
+
+    fn is_asked_for_trace(&self, traceparent: Option<&[u8]>) -> bool {
+        traceparent.is_some_and(|field| self.head.is_asked_by(field))
     }
 }
 
@@ -247,6 +262,38 @@ pub(super) fn has_reached(reached: &Reached, fields: &Fields<'_>) -> bool {
 }
 
 impl Answers {
+    /// Answers a request of so many octets.
+    #[inline]
+    fn answer<'a>(
+        &mut self,
+        reached: &Reached,
+        key: impl Into<KeyRef<'a>>,
+        is_head: bool,
+        fields: &Fields<'_>,
+        len: usize,
+    ) -> First {
+        if !has_reached(reached, fields) {
+            return First::Other;
+        }
+        match self.write(key, is_head, fields) {
+            Ok(content) => First::Answered(len, content),
+            Err(Unknown) => First::Unknown,
+        }
+    }
+
+    /// The same, so that it is in the place of [`Self::answer`] only where that counts.
+    #[inline(never)]
+    fn answer_apart(
+        &mut self,
+        reached: &Reached,
+        key: KeyRef<'_>,
+        is_head: bool,
+        fields: &Fields<'_>,
+        len: usize,
+    ) -> First {
+        self.answer(reached, key, is_head, fields, len)
+    }
+
     pub(super) fn write<'a>(
         &mut self,
         key: impl Into<KeyRef<'a>>,

@@ -16,11 +16,24 @@ use crate::http::{data::TARGET_BYTES_MAX, negotiate::Preferences};
 /// Header fields of a plain request, at most.
 pub(crate) const FIELDS_MAX: usize = 32;
 
+/// Where a request's fields are put while it is read. The caller's, so that they can be looked at
+/// after that, at no cost to those who do not.
+#[derive(Debug)]
+pub(crate) struct Room<'a>([MaybeUninit<Header<'a>>; FIELDS_MAX]);
+
+impl Room<'_> {
+    /// Costs nothing: it is not filled.
+    #[inline]
+    pub(crate) const fn new() -> Self {
+        Self([const { MaybeUninit::uninit() }; FIELDS_MAX])
+    }
+}
+
 /// The octets at the front of what was read.
 #[derive(Debug)]
-pub(crate) enum Front<'a> {
+pub(crate) enum Front<'room, 'a> {
     /// A whole plain request, of so many octets.
-    Plain(Plain<'a>, usize),
+    Plain(Plain<'room, 'a>, usize),
     /// What may become one.
     Partial,
     /// Anything else.
@@ -29,10 +42,12 @@ pub(crate) enum Front<'a> {
 
 /// What a plain request asks.
 #[derive(Debug)]
-pub(crate) struct Plain<'a> {
+pub(crate) struct Plain<'room, 'a> {
     pub(crate) is_head: bool,
     pub(crate) key: Parts<'a>,
     pub(crate) fields: Fields<'a>,
+    /// All fields as they stand there.
+    pub(crate) section: &'room [Header<'a>],
     /// No part of what is remembered of a section; see [`super::traced`].
     pub(crate) traceparent: Option<&'a [u8]>,
 }
@@ -46,11 +61,10 @@ pub(crate) struct Fields<'a> {
 }
 
 /// Reads the request at the front of `octets`.
-pub(crate) fn front(octets: &[u8]) -> Front<'_> {
-    let mut fields = [const { MaybeUninit::<Header<'_>>::uninit() }; FIELDS_MAX];
+pub(crate) fn front<'room, 'a>(octets: &'a [u8], room: &'room mut Room<'a>) -> Front<'room, 'a> {
     let mut request = Request::new(&mut []);
-    match request.parse_with_uninit_headers(octets, &mut fields) {
-        Ok(Status::Complete(len)) => match plain(&request) {
+    match request.parse_with_uninit_headers(octets, &mut room.0) {
+        Ok(Status::Complete(len)) => match plain(request) {
             Some(plain) => Front::Plain(plain, len),
             None => Front::Other,
         },
@@ -66,17 +80,25 @@ fn may_be_plain(request: &Request<'_, '_>) -> bool {
         .is_none_or(|method| is_read(method).is_some())
 }
 
-fn plain<'a>(request: &Request<'_, 'a>) -> Option<Plain<'a>> {
-    let is_head = is_read(request.method?)? == Read::Head;
-    if request.version != Some(1) {
+fn plain<'room, 'a>(request: Request<'room, 'a>) -> Option<Plain<'room, 'a>> {
+    let Request {
+        method,
+        path,
+        version,
+        headers,
+    } = request;
+    let is_head = is_read(method?)? == Read::Head;
+    if version != Some(1) {
         return None;
     }
-    let key = key(request.path?)?;
-    let (fields, traceparent) = fields(request.headers)?;
+    let key = key(path?)?;
+    let section: &'room [Header<'a>] = headers;
+    let (fields, traceparent) = fields(section)?;
     Some(Plain {
         is_head,
         key,
         fields,
+        section,
         traceparent,
     })
 }
@@ -124,7 +146,8 @@ fn is_read(method: &str) -> Option<Read> {
 }
 
 /// What a field means to a plain request.
-enum Field {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
     Host,
     AcceptEncoding,
     IfNoneMatch,
@@ -138,7 +161,7 @@ enum Field {
 
 impl Field {
     /// Names are compared by length first: most differ in it.
-    fn of(name: &str) -> Self {
+    pub(super) fn of(name: &str) -> Self {
         let is = |known: &str| name.eq_ignore_ascii_case(known);
         match name.len() {
             4 if is("host") => Self::Host,

@@ -2,8 +2,8 @@
 //!
 //! Which ones is decided at their head. For those without a `traceparent` a lane counts down to the
 //! next, a subtraction for each read; without traces, or at a ratio of 0, it never gets there. A
-//! `traceparent` is looked at where a header section is read anyway; a section with one that asks for
-//! a trace is not kept, so a section that is known has none.
+//! `traceparent` is looked at where it is not octet for octet the one of a section that was kept: no
+//! section is kept whose own asks for a trace.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use telemetry::{Head, Kind, Span};
 
 use super::{
     answering::{Answering, First, has_reached},
-    request::{Front, Plain, front},
+    request::{Front, Plain, Room, front},
 };
 use crate::http::data::route_template;
 
@@ -22,7 +22,7 @@ impl Answering {
     #[cold]
     pub(super) fn answer_chosen(&mut self, octets: &[u8]) -> First {
         self.countdown.restart();
-        let first = match front(octets) {
+        let first = match front(octets, &mut Room::new()) {
             Front::Plain(plain, len) => self.answer_traced(octets, &plain, len),
             Front::Partial => First::Partial,
             Front::Other => First::Other,
@@ -35,7 +35,12 @@ impl Answering {
 
     /// Answers a request that is chosen: by the countdown or by its `traceparent`.
     #[cold]
-    pub(super) fn answer_traced(&mut self, octets: &[u8], plain: &Plain<'_>, len: usize) -> First {
+    pub(super) fn answer_traced(
+        &mut self,
+        octets: &[u8],
+        plain: &Plain<'_, '_>,
+        len: usize,
+    ) -> First {
         if !has_reached(&self.reached, &plain.fields) {
             return First::Other;
         }
@@ -56,7 +61,7 @@ impl Answering {
     }
 }
 
-fn asked<'a>(octets: &'a [u8], plain: &Plain<'_>) -> Asked<'a> {
+fn asked<'a>(octets: &'a [u8], plain: &Plain<'_, '_>) -> Asked<'a> {
     let mut words = octets.split(|&octet| octet == b' ');
     let target = words.nth(1).and_then(|word| str::from_utf8(word).ok());
     let target = target.unwrap_or_default();

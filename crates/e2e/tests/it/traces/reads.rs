@@ -92,3 +92,32 @@ async fn reads_are_traced_as_their_head_says() {
         ("pressrun-reader", "reader-1")
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_that_differ_in_their_traceparent_alone_are_traced_as_each_says() {
+    let (fleet, receiver) = (Fleet::start().await, Receiver::start().await);
+    let writer = fleet.writer("writer").await;
+    let reader = fleet.reader_with("reader-1", &traced(&receiver.url, "0"));
+    fleet.ready(&reader).await;
+    fleet.create(&writer, "a", "c").await;
+    fleet.until_served(&reader, "a", "c").await;
+    // As a gateway asks that keeps its connections.
+    for (trace, flags) in [
+        (5, "00"),
+        (6, "00"),
+        (7, "01"),
+        (8, "00"),
+        (9, "01"),
+        (10, "00"),
+    ] {
+        let field = traceparent(trace, flags);
+        let fields = [("traceparent", &*field)];
+        assert_eq!(read(&fleet, &reader, "/post?id=a", &fields).await, 200);
+    }
+    for trace in [7, 9] {
+        let step = &receiver.trace(trace, 1).await[0];
+        assert_eq!(step.parent, 0xff);
+    }
+    let traces: Vec<_> = receiver.steps().iter().map(|step| step.trace).collect();
+    assert_eq!(traces, [7, 9]);
+}

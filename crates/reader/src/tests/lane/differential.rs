@@ -189,6 +189,7 @@ fn field() -> impl Strategy<Value = String> {
             "Accept-Encoding:", "If-None-Match: *", "If-None-Match: \"x\", W/\"y\"", "Connection: keep-alive",
             "Connection: close", "Connection: Keep-Alive, x", "Content-Length: 0", "Content-Length: 3",
             "Transfer-Encoding: chunked", "Expect: 100-continue", "Upgrade: websocket", "Host: y",
+            "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00", "X-Request-Id: 1",
             "Pressrun-At-Least: 7.1", "Pressrun-At-Least: 6.1", "Pressrun-At-Least: x", "Cookie: a=b",
             "X-Long: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
             "Bad Name: x", "Bad: x\r\n folded",
@@ -251,7 +252,37 @@ fn perhaps_damaged() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Requests whose header sections are alike, or alike but for an octet: what a lane knows again, and
+/// Octets that end a value, fold it, or are no part of any.
+const DIVIDING: &[&[u8]] = &[
+    b"\r",
+    b"\n",
+    b"\0",
+    b"\t",
+    b"\x7f",
+    b"\xff",
+    b":",
+    b" ",
+    b"\r\n",
+    b"\r\n ",
+    b"\r\n\r\n",
+    b"\r\nHost: y",
+    b"\r\nContent-Length: 3",
+    b"\nX: y",
+];
+
+/// Where, how many octets go, and which come.
+type Damage = (Index, usize, Vec<u8>);
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let octets = prop_oneof![
+        "[ -~]{0,40}".prop_map(String::into_bytes),
+        vec(any::<u8>(), 0..3),
+        select(DIVIDING).prop_map(<[u8]>::to_vec),
+    ];
+    (any::<Index>(), 0..3_usize, octets)
+}
+
+/// Requests whose header sections are alike, or alike but for some octets: what a lane knows again, and
 /// what it must not take for that.
 fn nearly_alike() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let line = select(vec![
@@ -262,16 +293,17 @@ fn nearly_alike() -> impl Strategy<Value = Vec<Vec<u8>>> {
         "GET /post?id=plain HTTP/1.0\r\n",
     ]);
     let fields = vec(field(), 0..3);
-    let damage = prop_oneof![3 => Just(None), 1 => (any::<Index>(), any::<u8>()).prop_map(Some)];
+    let damage = prop_oneof![Just(None), damage().prop_map(Some)];
     (fields, vec((line, damage), 2..6)).prop_map(|(fields, requests)| {
         let mut section = "Host: x\r\n".to_owned();
         section.extend(fields.iter().map(|field| format!("{field}\r\n")));
         section.push_str("\r\n");
-        let request = |(line, damage): (&str, Option<(Index, u8)>)| {
+        let request = |(line, damage): (&str, Option<Damage>)| {
             let mut section = section.clone().into_bytes();
-            if let Some((at, octet)) = damage {
+            if let Some((at, len, octets)) = damage {
                 let at = at.index(section.len());
-                section[at] = octet;
+                let end = section.len().min(at + len);
+                section.splice(at..end, octets);
             }
             [line.as_bytes(), &section].concat()
         };

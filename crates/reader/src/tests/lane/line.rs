@@ -4,7 +4,7 @@ use proptest::{prelude::Strategy, prop_assert_eq, proptest, sample::select};
 
 use crate::lane::{
     line::{UsualLine, usual},
-    request::{Front, front},
+    request::{Front, Room, front},
 };
 
 #[test]
@@ -76,7 +76,8 @@ proptest! {
         if let Some(usual) = usual(line.as_bytes()) {
             prop_assert_eq!(usual.len, line.len());
             let request = line.clone() + "Host: x\r\n\r\n";
-            let Front::Plain(plain, len) = front(request.as_bytes()) else {
+            let mut room = Room::new();
+            let Front::Plain(plain, len) = front(request.as_bytes(), &mut room) else {
                 panic!("{request:?} is plain");
             };
             prop_assert_eq!(len, request.len());

@@ -2,11 +2,11 @@
 
 use crate::{
     http::negotiate::Preferences,
-    lane::request::{FIELDS_MAX, Fields, Front, Plain, front},
+    lane::request::{FIELDS_MAX, Fields, Front, Plain, Room, front},
 };
 
-fn plain(octets: &str) -> (Plain<'_>, usize) {
-    match front(octets.as_bytes()) {
+fn plain<'room, 'a>(octets: &'a str, room: &'room mut Room<'a>) -> (Plain<'room, 'a>, usize) {
+    match front(octets.as_bytes(), room) {
         Front::Plain(plain, len) => (plain, len),
         other => panic!("{octets:?}: {other:?}"),
     }
@@ -24,7 +24,8 @@ fn target_names_the_document() {
         ("/v1/flags/a?x=y/z", "flags", "a"),
     ] {
         let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\nGET");
-        let (plain, len) = plain(&request);
+        let mut room = Room::new();
+        let (plain, len) = plain(&request, &mut room);
         assert_eq!(plain.key, (collection.into(), id.into()), "{target}");
         assert_eq!(len, request.len() - 3, "{target}");
     }
@@ -35,7 +36,8 @@ fn fields_are_found_whatever_their_case() {
     let request = "HEAD /post?id=a HTTP/1.1\r\nhOST: x\r\nACCEPT-ENCODING:  br \r\n\
         if-none-match: \"t\"\r\nPressrun-At-Least: 1.2\r\nConnection: Keep-Alive\r\n\
         TraceParent: 00-a-b-01\r\nCookie: a\r\nCookie: b\r\nRange: bytes=0-1\r\n\r\n";
-    let (plain, _) = plain(request);
+    let mut room = Room::new();
+    let (plain, _) = plain(request, &mut room);
     assert!(plain.is_head);
     let expected = Fields {
         preferences: Preferences::parse([&b"br"[..]]),
@@ -44,13 +46,15 @@ fn fields_are_found_whatever_their_case() {
     };
     assert_eq!(plain.traceparent, Some(&b"00-a-b-01"[..]));
     assert_eq!(plain.fields, expected);
+    assert_eq!(plain.section.len(), 9);
 }
 
 #[test]
 fn beginnings_are_waited_for() {
     let request = "GET /post?id=a HTTP/1.1\r\nHost: x\r\n\r\n";
     for len in 0..request.len() {
-        let front = front(&request.as_bytes()[..len]);
+        let mut room = Room::new();
+        let front = front(&request.as_bytes()[..len], &mut room);
         assert!(matches!(front, Front::Partial), "{len}: {front:?}");
     }
 }
@@ -111,7 +115,8 @@ fn everything_else_is_left_to_the_server() {
     others.push("GET /post?id=a HTTP/1.1\r\n\r\n".to_owned());
     others.push(one_field(&"X: y\r\n".repeat(FIELDS_MAX)));
     for other in others {
-        let front = front(other.as_bytes());
+        let mut room = Room::new();
+        let front = front(other.as_bytes(), &mut room);
         assert!(matches!(front, Front::Other), "{other:?}: {front:?}");
     }
 }
@@ -119,13 +124,15 @@ fn everything_else_is_left_to_the_server() {
 #[test]
 fn fields_and_target_may_come_to_their_limits() {
     let fields = "X: y\r\n".repeat(FIELDS_MAX - 1);
-    plain(&format!(
-        "GET /post?id=a HTTP/1.1\r\nHost: x\r\n{fields}\r\n"
-    ));
     let padding = "x".repeat(8192 - "/post?id=a&".len());
-    plain(&format!(
-        "GET /post?id=a&{padding} HTTP/1.1\r\nHost: x\r\n\r\n"
-    ));
+    for request in [
+        format!("GET /post?id=a HTTP/1.1\r\nHost: x\r\n{fields}\r\n"),
+        format!("GET /post?id=a&{padding} HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ] {
+        plain(&request, &mut Room::new());
+    }
     let longer = format!("GET /post?id=a&x{padding} HTTP/1.1\r\nHost: x\r\n\r\n");
-    assert!(matches!(front(longer.as_bytes()), Front::Other));
+    let mut room = Room::new();
+    let front = front(longer.as_bytes(), &mut room);
+    assert!(matches!(front, Front::Other));
 }
