@@ -140,7 +140,7 @@ impl<B> Sliced<B> {
     }
 
     fn next_slice(&mut self) -> Frame<Bytes> {
-        let _mutated = &self.owed;
+        self.owed.0.taken.fetch_add(1, Relaxed);
         let len = self.rest.len().min(SLICE_BYTES_MAX);
         Frame::data(self.rest.split_to(len))
     }
