@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_pipe_is_read_from_its_beginning() {
-        let (pipe, mut other) = std::io::pipe().unwrap();
+        let (pipe, mut other) = io::pipe().unwrap();
         other.write_all(b"one\n").unwrap();
         drop(other);
         let mut input = File::from(OwnedFd::from(pipe));

@@ -15,7 +15,7 @@ use crate::{
 #[tokio::test(start_paused = true)]
 async fn response_that_is_taken_slowly_does_not_stand_still_until_it_does() {
     let limits = Limits {
-        write_timeout: Duration::from_secs(60),
+        write_timeout: Duration::from_mins(1),
         ..LIMITS
     };
     let streams = Arc::new(Streams::default());
