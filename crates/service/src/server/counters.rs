@@ -13,7 +13,11 @@ pub struct ServerCounters {
     pub accepted: Count,
     /// Connections open now, those over the cap left out.
     pub active: Count,
-    /// Connections over the cap.
+    /// Connections that speak HTTP/2 now.
+    pub http2_active: Count,
+    /// Requests open over HTTP/2 now.
+    pub http2_requests: Count,
+    /// Connections over the cap or over that of HTTP/2, and requests over that of HTTP/2.
     pub rejected: Count,
     /// Connections ended because a client was too slow, with its head, its content or its
     /// reading. Idle connections that ran out of time do not count.
@@ -44,8 +48,42 @@ impl Count {
         self.0.fetch_add(number, Ordering::Relaxed);
     }
 
+    /// Adds one, unless there are so many already.
+    fn add_below(&self, max: usize) -> bool {
+        let one_more = |count: u64| (count < max as u64).then_some(count + 1);
+        let (order, read) = (Ordering::Relaxed, Ordering::Relaxed);
+        self.0.fetch_update(order, read, one_more).is_ok()
+    }
+
     fn subtract(&self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts one of what there may only be so many, until dropped.
+pub(super) struct Held {
+    counters: Arc<ServerCounters>,
+    which: fn(&ServerCounters) -> &Count,
+}
+
+impl Held {
+    /// `None` where there are `max` already.
+    pub(super) fn one(
+        counters: Arc<ServerCounters>,
+        which: fn(&ServerCounters) -> &Count,
+        max: usize,
+    ) -> Option<Self> {
+        if which(&counters).add_below(max) {
+            Some(Self { counters, which })
+        } else {
+            None
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        (self.which)(&self.counters).subtract();
     }
 }
 

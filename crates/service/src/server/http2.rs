@@ -1,8 +1,8 @@
 //! HTTP/2 with prior knowledge (RFC 9113 §3.3), for gateways that multiplex over few connections.
 //!
 //! Only connections that another loop hands over come here: it has seen how they begin. Everything a
-//! client can make the server hold has a limit, as in HTTP/1.1: streams, octets of a head, octets
-//! that wait in a stream, and the time in which nothing moves.
+//! client can make the server hold has a limit, as in HTTP/1.1: connections, streams of each and of
+//! all, octets of a head, octets that wait in a stream, and the time in which nothing moves.
 
 use std::{
     convert::Infallible,
@@ -23,17 +23,35 @@ use http_body_util::Either;
 use hyper::{body::Incoming, server::conn::http2::Builder, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
+    io::AsyncWriteExt,
     net::TcpStream,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
 use tower::{Service, ServiceExt};
 
-use super::{Limits, Server, connection::target_too_long, intake::Begun, prefixed::Prefixed};
+use super::{
+    Limits, Server, connection::target_too_long, counters::Held, intake::Begun, prefixed::Prefixed,
+    refusal,
+};
+use crate::{Kind, Problem};
+
 /// What a client that speaks HTTP/2 sends first (RFC 9113 §3.4).
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Requests that one connection may have open at once.
 const STREAMS_MAX: u32 = 256;
+
+/// Octets of content that a client may send ahead of whoever reads it, in a stream and in a
+/// connection: what HTTP/2 begins with (RFC 9113 §6.9.2), and the least that a connection can have.
+/// Requests here have none.
+const WINDOW_BYTES: u32 = 65_535;
+
+/// What a client over the cap is sent: no settings, and that none of its requests was looked at
+/// (GOAWAY, last stream 0, `ENHANCE_YOUR_CALM`), so that it may send them elsewhere.
+const GO_AWAY: &[u8] = &[
+    0, 0, 0, 4, 0, 0, 0, 0, 0, // SETTINGS
+    0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xb,
+];
 
 /// Octets of a response that wait in a stream for the client to take them.
 const STREAM_BUFFER_BYTES_MAX: usize = 64 * 1024;
@@ -41,6 +59,9 @@ const STREAM_BUFFER_BYTES_MAX: usize = 64 * 1024;
 /// Octets of content that are given to a stream at once. A client must take so many within
 /// [`Limits::write_timeout`].
 pub(crate) const SLICE_BYTES_MAX: usize = 16 * 1024;
+
+/// How long a client over the cap may take to be told.
+const TURN_AWAY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether anything moves.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -80,21 +101,36 @@ where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<axum::BoxError>,
 {
+    let most = server.limits.http2_connections_max;
+    let Some(_one) = Held::one(server.counters(), |all| &all.http2_active, most) else {
+        server.counters.rejected.add();
+        return turn_away(stream).await;
+    };
     let streams = Arc::new(Streams::default());
-    let (counted, limits) = (Arc::clone(&streams), server.limits);
+    let (counted, limits, counters) = (Arc::clone(&streams), server.limits, server.counters());
     let answer = service_fn(move |request: Request<Incoming>| {
+        let most = limits.http2_requests_max;
+        let open = Held::one(Arc::clone(&counters), |all| &all.http2_requests, most);
+        let is_one_too_many = open.is_none();
+        if is_one_too_many {
+            counters.rejected.add();
+        }
         let owed = counted.begin();
         let service = service.clone();
         async move {
             let target = request.uri().path_and_query();
             let is_too_long = target.is_some_and(|it| it.as_str().len() > limits.target_bytes_max);
-            let response = if is_too_long {
+            let response = if is_one_too_many {
+                too_many_requests(&limits)
+                    .into_response()
+                    .map(Either::Right)
+            } else if is_too_long {
                 target_too_long(&limits).into_response().map(Either::Right)
             } else {
                 let Ok(response) = service.oneshot(request.map(Body::new)).await;
                 response.map(Either::Left)
             };
-            Ok::<_, Infallible>(response.map(|body| Sliced::new(body, owed)))
+            Ok::<_, Infallible>(response.map(|body| Sliced::new(body, owed).of(open)))
         }
     });
     let read = begun.read;
@@ -116,6 +152,19 @@ where
     }
 }
 
+/// Ends a connection over the cap.
+async fn turn_away(mut stream: TcpStream) {
+    if let Ok(Ok(())) = timeout(TURN_AWAY_TIMEOUT, stream.write_all(GO_AWAY)).await {
+        refusal::close(&mut stream).await;
+    }
+}
+
+fn too_many_requests(limits: &Limits) -> Problem {
+    let most = limits.http2_requests_max;
+    let detail = format!("there are {most} requests over HTTP/2 already, which is the most");
+    Problem::new(Kind::TooManyConnections, detail)
+}
+
 fn note(ended: hyper::Result<()>) {
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection failed");
@@ -128,6 +177,8 @@ pub(crate) struct Sliced<B> {
     inner: B,
     rest: Bytes,
     owed: Owed,
+    /// One of the requests that may be open over all connections.
+    _open: Option<Held>,
 }
 
 impl<B> Sliced<B> {
@@ -136,6 +187,14 @@ impl<B> Sliced<B> {
             inner,
             rest: Bytes::new(),
             owed,
+            _open: None,
+        }
+    }
+
+    fn of(self, open: Option<Held>) -> Self {
+        Self {
+            _open: open,
+            ..self
         }
     }
 
@@ -189,6 +248,8 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(u32::try_from(limits.head_bytes_max).unwrap_or(u32::MAX))
         .max_send_buf_size(STREAM_BUFFER_BYTES_MAX)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
         // A peer that is gone answers no PING.
         .keep_alive_interval(Some(limits.idle_timeout))
         .keep_alive_timeout(limits.head_timeout);

@@ -12,6 +12,12 @@ pub struct Limits {
     /// Connections served at once by one listener. More are answered 503 and closed, the first
     /// few; beyond those, closed. Standard 16,384.
     pub connections_max: usize,
+    /// Connections that speak HTTP/2 at once, over all listeners; each may have 256 requests open.
+    /// More are told to go away (GOAWAY, `ENHANCE_YOUR_CALM`) and closed. Standard 1,024.
+    pub http2_connections_max: usize,
+    /// Requests open at once over all of those. More are answered 503. Standard 16,384: as many as
+    /// HTTP/1.1 has on a listener.
+    pub http2_requests_max: usize,
     /// Octets of a request's head, from its method to its empty line. One more is answered 431,
     /// or 414 where the request line alone is too long; and the connection closes. Standard
     /// 32 KiB; at least 8 KiB and at most 64 KiB.
@@ -44,6 +50,8 @@ impl Limits {
     /// What each field's documentation calls standard.
     pub const STANDARD: Self = Self {
         connections_max: 16_384,
+        http2_connections_max: 1024,
+        http2_requests_max: 16_384,
         head_bytes_max: 32 * 1024,
         target_bytes_max: 8 * 1024,
         head_timeout: Duration::from_secs(10),

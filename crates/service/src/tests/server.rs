@@ -35,6 +35,8 @@ const SHORT: Duration = Duration::from_millis(500);
 /// No test meets these by accident.
 const LIMITS: Limits = Limits {
     connections_max: 8,
+    http2_connections_max: 8,
+    http2_requests_max: 8,
     head_bytes_max: 1024,
     target_bytes_max: 256,
     head_timeout: PATIENCE,
