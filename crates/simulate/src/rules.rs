@@ -151,7 +151,11 @@ impl Rule {
             "build-checked",
             "second line, behind epoch and slot: a slot refused goes to the new build in the next attempt",
         ),
-        (Self::EpochChecked, "epoch-checked", ""),
+        (
+            Self::EpochChecked,
+            "epoch-checked",
+            "a writer that has not heard of an epoch publishes into its snapshot: 7 of 6,000 other worlds",
+        ),
         (Self::NewerStored, "newer-stored", ""),
         (
             Self::ChunksCounted,
