@@ -39,13 +39,13 @@ pub(super) struct Post {
         required = false
     )]
     id: String,
-    /// At most 1,024 octets of UTF-8.
-    #[schema(max_length = 256)]
+    /// At most 1,024 octets of UTF-8, so no more characters; fewer where they take several.
+    #[schema(max_length = 1024)]
     title: String,
     /// The whole post has at most 1 MiB.
     content: String,
-    /// At most 256 octets of UTF-8.
-    #[schema(max_length = 64)]
+    /// At most 256 octets of UTF-8, counted alike.
+    #[schema(max_length = 256)]
     author: String,
 }
 
